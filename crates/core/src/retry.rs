@@ -1,0 +1,88 @@
+//! When to try again. One layer retries, and this is it: no client below retries by itself.
+
+use std::time::Duration;
+
+/// Waits between tries that count: with the first try this makes eight, over about 19 hours.
+const SCHEDULE: [Duration; 7] = [
+    Duration::from_secs(30),
+    Duration::from_secs(2 * 60),
+    Duration::from_secs(10 * 60),
+    Duration::from_secs(60 * 60),
+    Duration::from_secs(6 * 60 * 60),
+    Duration::from_secs(6 * 60 * 60),
+    Duration::from_secs(6 * 60 * 60),
+];
+
+/// The wait after a provider's or configuration's fault, which uses up no try.
+const OUT_OF_ORDER: Duration = Duration::from_secs(30);
+
+/// The longest wait a provider may ask for.
+const LONGEST_WISH: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// Waits after a recipient's soft fault (full mailbox, handset off): two more tries.
+const SOFT: [Duration; 2] = [Duration::from_secs(4 * 60 * 60), Duration::from_secs(8 * 60 * 60)];
+
+/// The share of a wait that jitter may add, so that a mass return is spread.
+const JITTER_SHARE: f64 = 0.10;
+
+/// The wait before the try after `spent` tries that counted; `None` when all are used up.
+/// `jitter` is drawn by the caller, 0.0 to 1.0.
+pub fn wait_after(spent: u32, jitter: f64) -> Option<Duration> {
+    pick(&SCHEDULE, spent).map(|wait| spread(wait, jitter))
+}
+
+/// The wait after a soft fault, by the number of tries that counted.
+pub fn soft_wait_after(spent: u32, jitter: f64) -> Option<Duration> {
+    pick(&SOFT, spent).map(|wait| spread(wait, jitter))
+}
+
+/// The wait while a provider is out of order, honouring its own wish within bounds.
+pub fn out_of_order_wait(wish: Option<Duration>, jitter: f64) -> Duration {
+    let wait = wish.unwrap_or(OUT_OF_ORDER).clamp(Duration::from_secs(1), LONGEST_WISH);
+    spread(wait, jitter)
+}
+
+fn pick(waits: &[Duration], spent: u32) -> Option<Duration> {
+    waits.get(usize::try_from(spent.saturating_sub(1)).ok()?).copied()
+}
+
+fn spread(wait: Duration, jitter: f64) -> Duration {
+    wait.mul_f64(1.0 + JITTER_SHARE * jitter.clamp(0.0, 1.0))
+}
+
+/// Reconnect waits: 0.1 s doubling to 10 s, with full jitter (a random share of the cap), so
+/// that a fleet does not return in step. `failures` counts from 1.
+pub fn reconnect_wait(failures: u32, jitter: f64) -> Duration {
+    let cap = Duration::from_millis(100)
+        .saturating_mul(1_u32.checked_shl(failures.saturating_sub(1).min(20)).unwrap_or(u32::MAX))
+        .min(Duration::from_secs(10));
+    cap.mul_f64(0.1 + 0.9 * jitter.clamp(0.0, 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schedule_makes_eight_tries_over_about_nineteen_hours() {
+        let waits: Vec<u64> =
+            (1..=8).map_while(|spent| wait_after(spent, 0.0)).map(|wait| wait.as_secs()).collect();
+        assert_eq!(waits, [30, 120, 600, 3_600, 21_600, 21_600, 21_600]);
+        assert_eq!(wait_after(8, 0.0), None);
+        assert_eq!(wait_after(1, 1.0), Some(Duration::from_secs(33)));
+    }
+
+    #[test]
+    fn a_provider_cannot_make_us_spin_or_sleep_for_days() {
+        let wait = |secs| out_of_order_wait(Some(Duration::from_secs(secs)), 0.0).as_secs();
+        assert_eq!((wait(0), wait(17), wait(1_000_000)), (1, 17, 21_600));
+        assert_eq!(out_of_order_wait(None, 0.0).as_secs(), 30);
+    }
+
+    #[test]
+    fn reconnecting_starts_fast_and_is_capped() {
+        assert!(reconnect_wait(1, 1.0) <= Duration::from_millis(100));
+        assert_eq!(reconnect_wait(40, 1.0), Duration::from_secs(10));
+        assert!(reconnect_wait(40, 0.0) >= Duration::from_secs(1));
+    }
+}

@@ -1,0 +1,64 @@
+//! Facts that came in, already verified: what a webhook, an app's report or a person said about
+//! one account.
+
+use crate::id::{AccountRef, EventId};
+use crate::trace::TraceContext;
+use crate::words::words;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+words! {
+    /// What a signal says about its account.
+    pub enum SignalKind {
+        /// The stored login no longer works; nothing does until the person links again.
+        LoginRequired = "login_required",
+        /// The EHR asks for a new password soon; the account still works.
+        PasswordChangeWarning = "password_change_warning",
+        /// The account works again.
+        Repaired = "repaired",
+    }
+}
+
+words! {
+    /// Which door a signal came in by.
+    pub enum SignalSource {
+        /// A signed webhook of Cobalt.
+        CobaltWebhook = "cobalt_webhook",
+        /// The customer's app met a 403 and handed it over.
+        AppReport = "app_report",
+        /// Found in Cobalt's list of webhook events.
+        Reconcile = "reconcile",
+        /// An operator, on the command line or in the console.
+        Operator = "operator",
+    }
+}
+
+/// One fact about one account. The form that is spooled and carried by the queue (wrapped in
+/// [`crate::wire::SignalMessage`]): it holds ids and words, never a token, a name or an address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signal {
+    /// The dedupe key.
+    pub event_id: EventId,
+    /// The account it is about.
+    pub account_ref: AccountRef,
+    /// What it says.
+    pub kind: SignalKind,
+    /// How it came.
+    pub source: SignalSource,
+    /// When the sender says it happened.
+    pub occurred_at: Timestamp,
+    /// When we accepted it.
+    pub received_at: Timestamp,
+    /// The EHR instance it names, for noticing outages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emr_instance_domain: Option<String>,
+    /// Cobalt's `error_type`, such as `password_expired`. An open set: a word, not an enum.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_type: Option<String>,
+    /// SHA-256 (hex) of the event in a form that white space cannot change: the same id with
+    /// another digest is a different event wearing a known name.
+    pub digest: String,
+    /// The trace it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceContext>,
+}

@@ -1,0 +1,49 @@
+//! Moments as the store keeps them: whole milliseconds since 1970 in UTC. Everything that is
+//! compared or stored has this grain, so that a value read back equals the value written.
+
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// Milliseconds since the epoch, as stored.
+pub fn to_millis(at: Timestamp) -> i64 {
+    at.as_millisecond()
+}
+
+/// The moment a stored value means. Out-of-range values, which only damage could produce,
+/// become the nearest moment that can be shown.
+pub fn from_millis(millis: i64) -> Timestamp {
+    Timestamp::from_millisecond(millis).unwrap_or(if millis < 0 {
+        Timestamp::MIN
+    } else {
+        Timestamp::MAX
+    })
+}
+
+/// Cuts a moment down to the grain of the store.
+pub fn whole_millis(at: Timestamp) -> Timestamp {
+    from_millis(to_millis(at))
+}
+
+/// `at + by`, held at the last representable moment rather than wrapping or failing.
+pub fn after(at: Timestamp, by: Duration) -> Timestamp {
+    at.checked_add(by).unwrap_or(Timestamp::MAX)
+}
+
+/// How long from `earlier` to `later`; zero when the clock went back.
+pub fn since(earlier: Timestamp, later: Timestamp) -> Duration {
+    later.duration_since(earlier).try_into().unwrap_or(Duration::ZERO)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_wraps_and_nothing_is_negative() {
+        let start = from_millis(1_000);
+        assert_eq!(to_millis(after(start, Duration::from_secs(2))), 3_000);
+        assert_eq!(after(start, Duration::MAX), Timestamp::MAX);
+        assert_eq!(since(from_millis(5), from_millis(3)), Duration::ZERO);
+        assert_eq!(from_millis(i64::MAX), Timestamp::MAX);
+    }
+}

@@ -1,0 +1,147 @@
+//! What travels between roles, in a form that the previous and the next release can read.
+//! Version 1 of each form is pinned by a golden text in the tests.
+
+use crate::account::Channel;
+use crate::id::NotificationId;
+use crate::signal::Signal;
+use crate::words::words;
+use serde::{Deserialize, Serialize};
+
+words! {
+    /// A stream of messages between roles; also the routing key.
+    pub enum Topic {
+        /// Receiver to planner.
+        Signals = "signals",
+        /// Scheduler to email workers.
+        SendEmail = "send.email",
+        /// Scheduler to SMS workers.
+        SendSms = "send.sms",
+    }
+}
+
+impl Topic {
+    /// Where due notifications of `channel` travel; `None` for a channel that nothing is sent on.
+    pub fn for_channel(channel: Channel) -> Option<Self> {
+        match channel {
+            Channel::Email => Some(Self::SendEmail),
+            Channel::Sms => Some(Self::SendSms),
+            Channel::InApp => None,
+        }
+    }
+}
+
+/// The newest version this release writes and the newest it can read.
+pub const VERSION: u32 = 1;
+
+/// A signal on its way to the planner, and in the spool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignalMessage {
+    /// Version of this form.
+    pub v: u32,
+    /// The signal.
+    pub signal: Signal,
+}
+
+/// The id of a notification that is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DueMessage {
+    /// Version of this form.
+    pub v: u32,
+    /// Which notification.
+    pub notification_id: NotificationId,
+}
+
+/// Why bytes from the queue could not be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WireError {
+    /// Not one of our forms: to the dead letters at once.
+    #[error("not a message of this system: {0}")]
+    Malformed(String),
+    /// Written by a newer release: to be tried again, the upgrade may be under way.
+    #[error("written in version {0}, newer than the {VERSION} this release reads")]
+    Newer(u32),
+}
+
+impl SignalMessage {
+    /// The bytes that are spooled and published.
+    pub fn encode(signal: &Signal) -> Vec<u8> {
+        encode(&Self { v: VERSION, signal: signal.clone() })
+    }
+
+    /// # Errors
+    /// See [`WireError`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
+        decode(bytes)
+    }
+}
+
+impl DueMessage {
+    /// The bytes that are published.
+    pub fn encode(notification_id: NotificationId) -> Vec<u8> {
+        encode(&Self { v: VERSION, notification_id })
+    }
+
+    /// # Errors
+    /// See [`WireError`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
+        decode(bytes)
+    }
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "invariant: these types hold only text, numbers and options of them"
+)]
+fn encode<T: Serialize>(message: &T) -> Vec<u8> {
+    serde_json::to_vec(message).expect("invariant: a message of ours always serialises")
+}
+
+fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, WireError> {
+    #[derive(Deserialize)]
+    struct Version {
+        v: u32,
+    }
+    let malformed = |error: serde_json::Error| {
+        // The position is enough to find it; the text may hold what must not be logged.
+        WireError::Malformed(format!("line {} column {}", error.line(), error.column()))
+    };
+    let Version { v } = serde_json::from_slice(bytes).map_err(malformed)?;
+    if v > VERSION {
+        return Err(WireError::Newer(v));
+    }
+    serde_json::from_slice(bytes).map_err(malformed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIGNAL_V1: &str = r#"{"v":1,"signal":{"event_id":"evt-1","account_ref":"clinic_1","kind":"login_required","source":"cobalt_webhook","occurred_at":"2025-10-21T14:30:00Z","received_at":"2025-10-21T14:30:01Z","emr_instance_domain":"https://your-emr-instance.com","error_type":"password_expired","digest":"00ff","trace":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}}"#;
+    const DUE_V1: &str = r#"{"v":1,"notification_id":"2639c97f-0d8e-56e7-a3f0-48f01b3f9f71"}"#;
+
+    #[test]
+    fn version_one_is_read_and_written_to_the_letter() {
+        let signal = SignalMessage::decode(SIGNAL_V1.as_bytes()).unwrap();
+        assert_eq!(SignalMessage::encode(&signal.signal), SIGNAL_V1.as_bytes());
+        let due = DueMessage::decode(DUE_V1.as_bytes()).unwrap();
+        assert_eq!(DueMessage::encode(due.notification_id), DUE_V1.as_bytes());
+    }
+
+    #[test]
+    fn unknown_fields_are_tolerated_and_newer_versions_told_from_junk() {
+        let more = DUE_V1.replace("}", r#","later":"field"}"#);
+        assert!(DueMessage::decode(more.as_bytes()).is_ok());
+        assert_eq!(DueMessage::decode(br#"{"v":2}"#), Err(WireError::Newer(2)));
+        for junk in [&b""[..], b"[]", b"{\"v\":-1}", b"\xff\xfe", b"{\"v\":1}"] {
+            assert!(matches!(DueMessage::decode(junk), Err(WireError::Malformed(_))));
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_decoding_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..400)) {
+            let _ = SignalMessage::decode(&bytes);
+            let _ = DueMessage::decode(&bytes);
+        }
+    }
+}

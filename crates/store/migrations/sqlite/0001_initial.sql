@@ -1,0 +1,142 @@
+-- The first schema. Moments are whole milliseconds since 1970 in UTC; words are those of the
+-- closed vocabularies in relink-core; ids of cases and notifications are UUIDs as text.
+
+CREATE TABLE accounts (
+    account_ref         TEXT PRIMARY KEY,
+    user_id             TEXT NOT NULL,
+    org_id              TEXT NOT NULL,
+    emr_instance_domain TEXT,
+    -- Sealed for "accounts/access_token/<account_ref>/<key id>".
+    access_token        BLOB NOT NULL,
+    access_token_key    TEXT NOT NULL,
+    created_at          INTEGER NOT NULL,
+    updated_at          INTEGER NOT NULL
+) STRICT;
+CREATE INDEX accounts_by_user ON accounts (user_id);
+
+CREATE TABLE contacts (
+    account_ref TEXT NOT NULL REFERENCES accounts (account_ref) ON DELETE CASCADE,
+    contact_id  TEXT NOT NULL,
+    position    INTEGER NOT NULL,
+    role        TEXT NOT NULL,
+    email       TEXT,
+    phone       TEXT,
+    locale      TEXT,
+    time_zone   TEXT,
+    sms_consent INTEGER NOT NULL,
+    name        TEXT,
+    PRIMARY KEY (account_ref, contact_id)
+) STRICT;
+
+CREATE TABLE cases (
+    case_id             TEXT PRIMARY KEY,
+    account_ref         TEXT NOT NULL,
+    kind                TEXT NOT NULL,
+    opened_at           INTEGER NOT NULL,
+    expires_at          INTEGER NOT NULL,
+    hold                TEXT,
+    closed_at           INTEGER,
+    close_reason        TEXT,
+    signals             INTEGER NOT NULL,
+    emr_instance_domain TEXT,
+    error_type          TEXT,
+    trace               TEXT
+) STRICT;
+-- One case, one voice: at most one open case per account.
+CREATE UNIQUE INDEX cases_one_open ON cases (account_ref) WHERE closed_at IS NULL;
+CREATE INDEX cases_by_account ON cases (account_ref, closed_at);
+CREATE INDEX cases_by_opening ON cases (opened_at, case_id);
+CREATE INDEX cases_to_expire ON cases (expires_at) WHERE closed_at IS NULL;
+
+-- One row per accepted event id: the guard against applying anything twice.
+CREATE TABLE signals (
+    event_id            TEXT PRIMARY KEY,
+    account_ref         TEXT NOT NULL,
+    kind                TEXT NOT NULL,
+    source              TEXT NOT NULL,
+    occurred_at         INTEGER NOT NULL,
+    received_at         INTEGER NOT NULL,
+    applied_at          INTEGER NOT NULL,
+    emr_instance_domain TEXT,
+    error_type          TEXT,
+    digest              TEXT NOT NULL,
+    trace               TEXT,
+    result              TEXT NOT NULL,
+    case_id             TEXT
+) STRICT;
+CREATE INDEX signals_by_case ON signals (case_id, applied_at);
+
+CREATE TABLE notifications (
+    notification_id TEXT PRIMARY KEY,
+    case_id         TEXT NOT NULL,
+    account_ref     TEXT NOT NULL,
+    step            TEXT NOT NULL,
+    channel         TEXT NOT NULL,
+    contact_id      TEXT NOT NULL,
+    state           TEXT NOT NULL,
+    reason          TEXT,
+    planned_for     INTEGER NOT NULL,
+    due_at          INTEGER NOT NULL,
+    -- When the scheduler looks at it next: due_at, the end of a lease, the time to publish
+    -- again. NULL at an end and while parked.
+    wake_at         INTEGER,
+    fence           INTEGER NOT NULL DEFAULT 0,
+    lease_owner     TEXT,
+    lease_until     INTEGER,
+    attempts        INTEGER NOT NULL DEFAULT 0,
+    spent           INTEGER NOT NULL DEFAULT 0,
+    doubts          INTEGER NOT NULL DEFAULT 0,
+    looks           INTEGER NOT NULL DEFAULT 0,
+    -- The key its link is derived with, fixed at the first attempt.
+    link_key        TEXT,
+    created_at      INTEGER NOT NULL,
+    updated_at      INTEGER NOT NULL
+) STRICT;
+CREATE INDEX notifications_to_wake ON notifications (wake_at) WHERE wake_at IS NOT NULL;
+CREATE INDEX notifications_by_case ON notifications (case_id);
+CREATE INDEX notifications_dead ON notifications (updated_at) WHERE state = 'dead';
+CREATE INDEX notifications_doubtful ON notifications (updated_at) WHERE state = 'doubtful';
+
+-- Written before the provider is called, completed after. Only grows.
+CREATE TABLE attempts (
+    notification_id     TEXT NOT NULL,
+    number              INTEGER NOT NULL,
+    case_id             TEXT NOT NULL,
+    account_ref         TEXT NOT NULL,
+    step                TEXT NOT NULL,
+    channel             TEXT NOT NULL,
+    contact_id          TEXT NOT NULL,
+    address             TEXT NOT NULL,
+    started_at          INTEGER NOT NULL,
+    finished_at         INTEGER,
+    outcome             TEXT,
+    reason              TEXT,
+    resolved_as         TEXT,
+    resolved_at         INTEGER,
+    provider_message_id TEXT,
+    provider_code       TEXT,
+    took_ms             INTEGER,
+    worker              TEXT NOT NULL,
+    PRIMARY KEY (notification_id, number)
+) STRICT;
+CREATE INDEX attempts_by_case ON attempts (case_id, started_at);
+CREATE INDEX attempts_by_account ON attempts (account_ref, started_at);
+CREATE INDEX attempts_by_start ON attempts (started_at, notification_id, number);
+
+-- Everything that was decided instead of a send, with its reason.
+CREATE TABLE non_sends (
+    id              INTEGER PRIMARY KEY,
+    case_id         TEXT NOT NULL,
+    notification_id TEXT,
+    step            TEXT,
+    contact_id      TEXT,
+    at              INTEGER NOT NULL,
+    decision        TEXT NOT NULL,
+    reason          TEXT NOT NULL
+) STRICT;
+CREATE INDEX non_sends_by_case ON non_sends (case_id, at);
+
+CREATE TABLE links (
+    token_hash      TEXT PRIMARY KEY,
+    notification_id TEXT NOT NULL
+) STRICT;

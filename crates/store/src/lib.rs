@@ -1,0 +1,14 @@
+//! The only application SQL: cases, notifications, attempts and accounts, in SQLite or
+//! PostgreSQL behind one interface.
+//!
+//! Every method is one transaction. Where a decision has to be made inside it, the store reads
+//! the snapshot and calls the pure function of `relink_core` (`plan::decide`, `gate::gate`,
+//! `next_step::after_attempt`): the rule lives there, the atomicity here. `now` is the store's:
+//! the database server's clock where there is one, so that hosts need not agree on the time.
+//!
+//! Writes that many tasks make at once take batches; [`Grouped`] collects concurrent callers
+//! into them, so that they share one commit.
+
+mod types;
+
+pub use types::*;

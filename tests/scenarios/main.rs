@@ -1,0 +1,1 @@
+//! The whole system seen from outside; file name = scenario.
