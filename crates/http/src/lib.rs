@@ -1,1 +1,13 @@
-//! placeholder
+//! HTTP as Relink speaks it: [`server`] is the only accept loop, with a limit on everything a
+//! peer can make it hold; [`client`] is the only client, with a deadline on every call, no
+//! hidden retries, and an error that tells "not sent" from "no answer".
+//!
+//! Knows nothing of Relink's words: whoever uses it decides what a request or an answer means.
+
+pub mod body;
+pub mod client;
+pub mod problem;
+pub mod server;
+
+/// Requests and answers are hyper's.
+pub use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri, header};
