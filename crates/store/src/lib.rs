@@ -11,4 +11,9 @@
 
 mod types;
 
+mod changes;
+mod clock;
+mod rows;
+
+pub use clock::Clock;
 pub use types::*;

@@ -16,8 +16,9 @@ use relink_core::trace::TraceContext;
 use serde::Serialize;
 use std::time::Duration;
 
-/// Why the store could not do it.
-#[derive(Debug, thiserror::Error)]
+/// Why the store could not do it. Can be cloned, because one failed commit is the answer to
+/// everybody who shared it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// Not reachable, busy or restarting: nothing was written, try again.
     #[error("the store is not available: {0}")]

@@ -1,0 +1,59 @@
+//! Rows as both databases hand them over (texts and whole numbers) and as the rest of the crate
+//! uses them. A value that does not read is damage: it is reported with table, row and column,
+//! never guessed, and never repeated if it could be an address.
+
+mod account;
+mod attempt;
+mod case;
+mod notification;
+mod signal;
+
+pub(crate) use account::{AccountColumns, ContactColumns};
+pub(crate) use attempt::AttemptColumns;
+pub(crate) use case::{CaseColumns, NonSendColumns, StoredCase};
+pub(crate) use notification::{NotificationColumns, StoredNotification};
+pub(crate) use signal::SignalColumns;
+
+use crate::StoreError;
+use relink_core::Timestamp;
+use relink_core::time::{from_millis, to_millis};
+use std::fmt::Display;
+use std::str::FromStr;
+
+/// Names the row that a value came from, for errors.
+#[derive(Clone, Copy)]
+struct At<'a> {
+    table: &'static str,
+    row: &'a str,
+}
+
+impl At<'_> {
+    fn damaged(self, column: &str, error: impl Display) -> StoreError {
+        let Self { table, row } = self;
+        StoreError::Refused(format!("row {row} of {table} is damaged in {column}: {error}"))
+    }
+
+    fn read<T: FromStr<Err: Display>>(self, column: &str, text: &str) -> Result<T, StoreError> {
+        text.parse().map_err(|error| self.damaged(column, error))
+    }
+
+    fn read_some<T: FromStr<Err: Display>>(
+        self,
+        column: &str,
+        text: Option<&String>,
+    ) -> Result<Option<T>, StoreError> {
+        text.map(|text| self.read(column, text)).transpose()
+    }
+
+    fn count(self, column: &str, number: i64) -> Result<u32, StoreError> {
+        u32::try_from(number).map_err(|error| self.damaged(column, error))
+    }
+}
+
+fn moment(millis: Option<i64>) -> Option<Timestamp> {
+    millis.map(from_millis)
+}
+
+fn millis(at: Option<Timestamp>) -> Option<i64> {
+    at.map(to_millis)
+}
