@@ -454,6 +454,9 @@ pub struct AttemptFilter {
     pub limit: usize,
 }
 
+/// How many of the latest repairs [`StoreStats::sends_after_repair`] looks at.
+pub const REPAIRS_WATCHED: i64 = 10_000;
+
 /// Numbers for gauges.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct StoreStats {
@@ -463,7 +466,9 @@ pub struct StoreStats {
     pub unknown_open: u64,
     /// Notifications that need an operator.
     pub dead: u64,
-    /// Sends whose attempt began after their case had closed. Always 0.
+    /// Sends whose attempt began after their case had been closed as repaired, among the latest
+    /// [`REPAIRS_WATCHED`] repairs, so that the count stays cheap however long the store grows.
+    /// Always 0.
     pub sends_after_repair: u64,
 }
 

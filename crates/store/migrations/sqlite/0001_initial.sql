@@ -46,7 +46,10 @@ CREATE TABLE cases (
 CREATE UNIQUE INDEX cases_one_open ON cases (account_ref) WHERE closed_at IS NULL;
 CREATE INDEX cases_by_account ON cases (account_ref, closed_at);
 CREATE INDEX cases_by_opening ON cases (opened_at, case_id);
+CREATE INDEX cases_open_by_opening ON cases (opened_at, case_id) WHERE closed_at IS NULL;
 CREATE INDEX cases_to_expire ON cases (expires_at) WHERE closed_at IS NULL;
+-- For counting sends after a repair without looking at every case there ever was.
+CREATE INDEX cases_repaired ON cases (closed_at, case_id) WHERE close_reason = 'repaired';
 
 -- One row per accepted event id: the guard against applying anything twice.
 CREATE TABLE signals (
@@ -122,6 +125,9 @@ CREATE TABLE attempts (
 CREATE INDEX attempts_by_case ON attempts (case_id, started_at);
 CREATE INDEX attempts_by_account ON attempts (account_ref, started_at);
 CREATE INDEX attempts_by_start ON attempts (started_at, notification_id, number);
+-- What operators look for. Accepted is what almost all are, so those need no index of their own.
+CREATE INDEX attempts_not_accepted ON attempts (outcome, started_at, notification_id, number)
+    WHERE outcome <> 'accepted';
 
 -- Everything that was decided instead of a send, with its reason.
 CREATE TABLE non_sends (
