@@ -7,4 +7,7 @@
 
 mod types;
 
+pub mod embedded;
+pub mod log;
+
 pub use types::*;
