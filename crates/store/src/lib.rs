@@ -13,6 +13,7 @@ mod types;
 
 mod changes;
 mod clock;
+mod migrations;
 mod rows;
 
 pub use clock::Clock;
