@@ -162,4 +162,4 @@ fn obstacle(snapshot: &GateSnapshot, rules: &Rules, now: Timestamp) -> Result<Ad
 
 #[cfg(test)]
 #[path = "gate_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -3,6 +3,8 @@
 //! whoever needs the real text says so with `expose`.
 
 use crate::id::InvalidValue;
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::digest;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use zeroize::Zeroizing;
@@ -20,6 +22,24 @@ impl Secret {
     /// The real text, for the one place that has to send or compute with it.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// Proves that `candidate` is this secret, in a time that tells nothing about either: their
+    /// SHA-256 digests are compared, so that not even the length shows.
+    pub fn prove<'a>(&self, candidate: &'a str) -> Option<Proven<'a>> {
+        let digest = |text: &str| digest::digest(&digest::SHA256, text.as_bytes());
+        verify_slices_are_equal(digest(self.expose()).as_ref(), digest(candidate).as_ref())
+            .ok()
+            .map(|()| Proven(candidate))
+    }
+}
+
+/// A text that was proven to be a certain secret. Only [`Secret::prove`] makes one.
+pub struct Proven<'a>(&'a str);
+
+impl fmt::Debug for Proven<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Proven({} bytes)", self.0.len())
     }
 }
 

@@ -288,4 +288,4 @@ pub fn next_channel(
 
 #[cfg(test)]
 #[path = "plan_tests.rs"]
-mod tests;
+pub(crate) mod tests;

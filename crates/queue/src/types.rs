@@ -114,8 +114,8 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// Made by the engines: `settle` takes the message's end to the task that owns it.
-    pub(crate) fn new(
+    /// Made by engines (and by the fakes of tests): `settle` takes the message's end to the task that owns it.
+    pub fn new(
         id: String,
         body: Bytes,
         trace: Option<TraceContext>,

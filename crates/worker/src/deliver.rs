@@ -1,0 +1,259 @@
+//! Flow 3: a due notification becomes an attempt. Gate and intent in one transaction, then the
+//! provider, then the outcome, and only then the queue forgets it.
+
+use crate::metrics::Metrics;
+use crate::patience::{GaveUp, Until, jitter, patiently};
+use crate::plan::end_unreadable;
+use relink_core::Timestamp;
+use relink_core::account::Channel;
+use relink_core::attempt::OutcomeKind;
+use relink_core::id::{NotificationId, WorkerId};
+use relink_core::sender::{MessageOrder, Sender, Sent};
+use relink_core::time::since;
+use relink_core::wire::DueMessage;
+use relink_queue::{Consumer, Delivery, Settlement};
+use relink_store::{
+    Begin, BeginRequest, FinishRequest, Finished, Grouped, LookUpRequest, OpenAttempt, Store,
+};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
+
+/// How long a worker that fell silent keeps a notification. Renewed while a send is under way.
+pub const LEASE: Duration = Duration::from_secs(120);
+
+/// How long an outcome is kept in memory while the store is down. After that the attempt is in
+/// doubt, and the doubt's rules apply.
+const RECORD_PATIENCE: Duration = Duration::from_secs(600);
+
+/// A channel's worker. Any number may run.
+pub struct Courier {
+    /// Where notifications live.
+    pub store: Arc<dyn Store>,
+    /// The same store, with concurrent writes sharing commits.
+    pub grouped: Grouped,
+    /// The channel's provider.
+    pub sender: Arc<dyn Sender>,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Who holds the leases.
+    pub worker: WorkerId,
+    /// What links start with.
+    pub public_url: String,
+    /// How long a lease lasts unless renewed: [`LEASE`], shorter in tests.
+    pub lease: Duration,
+    /// Sends at once.
+    pub concurrency: usize,
+    /// How long sends in hand may take once the worker stops.
+    pub drain: Duration,
+}
+
+impl Courier {
+    /// Delivers until `stop`, then finishes what is in hand within `drain`.
+    pub async fn run(self: Arc<Self>, mut consumer: Box<dyn Consumer>, stop: CancellationToken) {
+        let slots = Arc::new(Semaphore::new(self.concurrency.max(1)));
+        let in_hand = TaskTracker::new();
+        loop {
+            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { break };
+            let delivery = tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                delivery = consumer.next() => delivery,
+            };
+            let courier = Arc::clone(&self);
+            let stop = stop.clone();
+            in_hand.spawn(async move {
+                courier.deliver(delivery, &stop).await;
+                drop(slot);
+            });
+        }
+        consumer.stop().await;
+        in_hand.close();
+        if tokio::time::timeout(self.drain, in_hand.wait()).await.is_err() {
+            tracing::warn!(
+                in_hand = in_hand.len(),
+                "sends were still in hand when the drain deadline passed; each is in doubt now"
+            );
+        }
+    }
+
+    /// One notification: gate and intent, send, record, forget.
+    pub async fn deliver(&self, delivery: Delivery, stop: &CancellationToken) {
+        let id = match DueMessage::decode(&delivery.body) {
+            Ok(due) => due.notification_id,
+            Err(error) => return end_unreadable(delivery, &error, stop),
+        };
+        let begin = match self.begin(id, stop).await {
+            Ok(begin) => begin,
+            // Dropped unsettled: it comes back to whoever works next.
+            Err(GaveUp::OutOfTime(_)) => return,
+            Err(GaveUp::Refused(error)) => {
+                tracing::error!(notification.id = %id, %error, "the gate could not be asked");
+                return delivery.settle(Settlement::Retry);
+            }
+        };
+        match begin {
+            Begin::NotNow => {}
+            Begin::NotSent { state, reason } => {
+                tracing::info!(notification.id = %id, %state, %reason, "not sent");
+            }
+            Begin::Send(attempt) => self.attempt(&attempt).await,
+            Begin::LookUp(attempt) => self.look_up(&attempt).await,
+        }
+        delivery.settle(Settlement::Done);
+    }
+
+    async fn begin(&self, id: NotificationId, stop: &CancellationToken) -> Result<Begin, GaveUp> {
+        let request =
+            || BeginRequest { notification_id: id, worker: self.worker.clone(), lease: self.lease };
+        let until = Until::Stop(stop.clone());
+        patiently("begin an attempt", &until, || self.grouped.begin_one(request())).await
+    }
+
+    /// Sends under the lease and records the outcome.
+    async fn attempt(&self, attempt: &OpenAttempt) {
+        let span = self.span(attempt, "attempt");
+        async {
+            let order = self.order(attempt);
+            let started = Instant::now();
+            let sent = self.holding_lease(attempt, self.sender.send(&order)).await;
+            self.record(attempt, sent, started.elapsed()).await;
+        }
+        .instrument(span)
+        .await;
+    }
+
+    /// Searches the provider's list under the lease and records what it showed.
+    async fn look_up(&self, attempt: &OpenAttempt) {
+        let span = self.span(attempt, "look_up");
+        async {
+            let order = self.order(attempt);
+            let search = self.sender.look_up(&order, attempt.begun_at);
+            let found = self.holding_lease(attempt, search).await;
+            tracing::info!(?found, "looked for an attempt in doubt");
+            let notification = &attempt.snapshot.notification;
+            let request = LookUpRequest {
+                notification_id: notification.id,
+                number: attempt.number,
+                fence: notification.fence,
+                found,
+            };
+            let until = Until::Elapsed(RECORD_PATIENCE);
+            let recorded =
+                patiently("record a look-up", &until, || self.store.finish_look_up(&request)).await;
+            self.note(attempt, recorded);
+        }
+        .instrument(span)
+        .await;
+    }
+
+    async fn record(&self, attempt: &OpenAttempt, sent: Sent, took: Duration) {
+        let notification = &attempt.snapshot.notification;
+        let (outcome, reason) = (sent.outcome.kind(), sent.outcome.reason());
+        tracing::info!(
+            %outcome,
+            %reason,
+            provider.code = sent.provider_code,
+            duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            "attempt ended"
+        );
+        self.metrics.attempt(notification.channel, outcome, reason);
+        let request = FinishRequest {
+            notification_id: notification.id,
+            number: attempt.number,
+            fence: notification.fence,
+            sent,
+            took,
+            jitter: jitter(),
+        };
+        let until = Until::Elapsed(RECORD_PATIENCE);
+        let recorded =
+            patiently("record an outcome", &until, || self.grouped.finish_one(request.clone()))
+                .await;
+        if let Ok(Finished::Recorded { case_opened_at, .. }) = &recorded
+            && outcome == OutcomeKind::Accepted
+            && !attempt.reminder
+        {
+            let waited = since(*case_opened_at, Timestamp::now());
+            self.metrics.accepted_after(waited.as_secs_f64());
+        }
+        self.note(attempt, recorded);
+    }
+
+    fn note(&self, attempt: &OpenAttempt, recorded: Result<Finished, GaveUp>) {
+        let notification = &attempt.snapshot.notification;
+        match recorded {
+            Ok(Finished::Recorded { state, reason, .. }) => {
+                self.metrics.notification(notification.channel, &notification.step, state, reason);
+            }
+            Ok(Finished::Late) => {
+                tracing::warn!("another worker had taken over; the outcome is kept on its attempt");
+            }
+            Err(GaveUp::OutOfTime(error) | GaveUp::Refused(error)) => {
+                tracing::error!(%error, "the outcome could not be recorded; the attempt is in doubt now");
+            }
+        }
+    }
+
+    /// Runs `work` and renews the lease meanwhile, so that a slow relay is not taken for a dead
+    /// worker.
+    async fn holding_lease<T>(&self, attempt: &OpenAttempt, work: impl Future<Output = T>) -> T {
+        let notification = &attempt.snapshot.notification;
+        let mut renewal = tokio::time::interval(self.lease / 3);
+        renewal.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        // The first tick is immediate, and the lease is fresh.
+        renewal.tick().await;
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                result = &mut work => return result,
+                _ = renewal.tick() => {
+                    let renewed = self.store.renew(notification.id, notification.fence, self.lease).await;
+                    match renewed {
+                        Ok(true) => {}
+                        Ok(false) => tracing::warn!("the lease has passed to another worker"),
+                        Err(error) => tracing::warn!(%error, "the lease could not be renewed"),
+                    }
+                }
+            }
+        }
+    }
+
+    fn order(&self, attempt: &OpenAttempt) -> MessageOrder {
+        let snapshot = &attempt.snapshot;
+        let contact = snapshot.contact.as_ref();
+        MessageOrder {
+            notification_id: snapshot.notification.id,
+            case_id: snapshot.case.id,
+            kind: snapshot.case.kind,
+            reminder: attempt.reminder,
+            address: attempt.address.clone(),
+            locale: contact.and_then(|contact| contact.locale.clone()),
+            name: contact.and_then(|contact| contact.name.clone()),
+            link: attempt.link.url(&self.public_url),
+            valid_for: attempt.valid_for,
+        }
+    }
+
+    fn span(&self, attempt: &OpenAttempt, what: &'static str) -> tracing::Span {
+        let notification = &attempt.snapshot.notification;
+        tracing::info_span!(
+            "attempt",
+            what,
+            message.key = %notification.id,
+            case.id = %notification.case_id,
+            attempt.number = attempt.number,
+            channel = %notification.channel,
+            step = %notification.step,
+            address = %attempt.address.masked(),
+            trace_id = attempt.trace.map(|trace| trace.trace_id()),
+        )
+    }
+}
+
+/// The channels a courier can serve.
+pub const CHANNELS: [Channel; 2] = [Channel::Email, Channel::Sms];

@@ -1,0 +1,151 @@
+//! What workers count. Labels are closed words and step names; never a user, an address or an
+//! account.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+use relink_core::account::Channel;
+use relink_core::attempt::{OutcomeKind, Reason};
+use relink_core::id::StepId;
+use relink_core::notification::NotificationState;
+use relink_core::plan::SignalResult;
+use relink_core::signal::SignalKind;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SignalLabels {
+    kind: &'static str,
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct NotificationLabels {
+    channel: &'static str,
+    step: String,
+    state: &'static str,
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AttemptLabels {
+    channel: &'static str,
+    outcome: &'static str,
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct QueueLabels {
+    queue: &'static str,
+}
+
+/// The counters and gauges of a worker. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    signals: Family<SignalLabels, Counter>,
+    notifications: Family<NotificationLabels, Counter>,
+    attempts: Family<AttemptLabels, Counter>,
+    to_accepted: Histogram,
+    queue_depth: Family<QueueLabels, Gauge>,
+    pub(crate) cases_open: Gauge,
+    pub(crate) unknown_open: Gauge,
+    pub(crate) sends_after_repair: Gauge,
+    pub(crate) dead_letters: Gauge,
+    pub(crate) republished: Counter,
+}
+
+impl Metrics {
+    /// Registers everything under the names of the contract.
+    pub fn register(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            signals: Family::default(),
+            notifications: Family::default(),
+            attempts: Family::default(),
+            // 50 ms to about 29 h: the settling time alone is minutes.
+            to_accepted: Histogram::new(exponential_buckets(0.05, 2.0, 22)),
+            queue_depth: Family::default(),
+            cases_open: Gauge::default(),
+            unknown_open: Gauge::default(),
+            sends_after_repair: Gauge::default(),
+            dead_letters: Gauge::default(),
+            republished: Counter::default(),
+        };
+        let it = &metrics;
+        registry.register(
+            "relink_signals_applied",
+            "Signals the planner applied, by what became of them",
+            it.signals.clone(),
+        );
+        registry.register(
+            "relink_notifications",
+            "Changes of state of notifications",
+            it.notifications.clone(),
+        );
+        registry.register("relink_attempts", "Attempts, by how they ended", it.attempts.clone());
+        registry.register(
+            "relink_signal_to_accepted_seconds",
+            "From opening a case to a provider's acceptance of its first message",
+            it.to_accepted.clone(),
+        );
+        registry.register("relink_queue_depth", "Messages waiting", it.queue_depth.clone());
+        registry.register("relink_cases_open", "Open cases", it.cases_open.clone());
+        registry.register("relink_unknown_open", "Notifications in doubt", it.unknown_open.clone());
+        registry.register(
+            "relink_sends_after_repair_total",
+            "Sends begun after the repair of their account; always 0",
+            it.sends_after_repair.clone(),
+        );
+        registry.register(
+            "relink_dead_letters",
+            "Messages and notifications that need an operator",
+            it.dead_letters.clone(),
+        );
+        registry.register(
+            "relink_due_not_published",
+            "Due notifications that could not be published and were given back",
+            it.republished.clone(),
+        );
+        metrics
+    }
+
+    pub(crate) fn signal(&self, kind: SignalKind, result: SignalResult) {
+        self.signals
+            .get_or_create(&SignalLabels { kind: kind.as_str(), result: result.as_str() })
+            .inc();
+    }
+
+    pub(crate) fn notification(
+        &self,
+        channel: Channel,
+        step: &StepId,
+        state: NotificationState,
+        reason: Reason,
+    ) {
+        let labels = NotificationLabels {
+            channel: channel.as_str(),
+            step: step.as_str().to_owned(),
+            state: state.as_str(),
+            reason: reason.as_str(),
+        };
+        self.notifications.get_or_create(&labels).inc();
+    }
+
+    pub(crate) fn attempt(&self, channel: Channel, outcome: OutcomeKind, reason: Reason) {
+        let labels = AttemptLabels {
+            channel: channel.as_str(),
+            outcome: outcome.as_str(),
+            reason: reason.as_str(),
+        };
+        self.attempts.get_or_create(&labels).inc();
+    }
+
+    pub(crate) fn accepted_after(&self, seconds: f64) {
+        self.to_accepted.observe(seconds);
+    }
+
+    pub(crate) fn depth(&self, queue: &'static str, depth: u64) {
+        let gauge = self.queue_depth.get_or_create(&QueueLabels { queue });
+        gauge.set(i64::try_from(depth).unwrap_or(i64::MAX));
+    }
+}
