@@ -70,15 +70,22 @@ pub enum Verdict {
 /// The gate.
 pub fn gate(snapshot: &GateSnapshot, rules: &Rules, now: Timestamp) -> Verdict {
     let notification = &snapshot.notification;
-    let leased = notification.lease_until.is_some_and(|until| until > now);
+    if notification.lease_until.is_some_and(|until| until > now) {
+        return Verdict::NotNow;
+    }
+    let early = notification.due_at > now;
     let (may_send, crashed) = match notification.state {
-        state if state.is_end() => return Verdict::NotNow,
-        _ if leased => return Verdict::NotNow,
+        NotificationState::Planned if !early => (true, false),
+        NotificationState::Doubtful if !early => (false, false),
+        // A lease that ran out: the worker that held it is gone.
         NotificationState::Sending => (false, true),
-        NotificationState::Doubtful if notification.due_at > now => return Verdict::NotNow,
-        NotificationState::Doubtful => (false, false),
-        _ if notification.due_at > now => return Verdict::NotNow,
-        _ => (true, false),
+        NotificationState::Planned
+        | NotificationState::Doubtful
+        | NotificationState::Sent
+        | NotificationState::Skipped
+        | NotificationState::Cancelled
+        | NotificationState::Failed
+        | NotificationState::Dead => return Verdict::NotNow,
     };
 
     let address = match obstacle(snapshot, rules, now) {
