@@ -1,3 +1,5 @@
+#![allow(clippy::wildcard_enum_match_arm, reason = "an unexpected variant fails the test")]
+
 use super::*;
 use crate::account::Role;
 use crate::id::{AccountRef, EventId};

@@ -134,6 +134,11 @@ impl KeyRing {
         &self.first
     }
 
+    /// The names of all keys, the one that seals first.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.first).chain(&self.others).map(SealKey::id)
+    }
+
     /// The key with this id.
     pub fn get(&self, id: &str) -> Option<&SealKey> {
         std::iter::once(&self.first).chain(&self.others).find(|key| key.id() == id)
