@@ -59,7 +59,14 @@ mod tests {
         let who = |header| authenticate(&keys, header).map(|key| key.id.as_str());
         assert_eq!(who(Some("Bearer app-key-0123456789")), Ok("app"));
         assert_eq!(who(Some("bearer ops-key-0123456789")), Ok("ops"));
-        for bad in [None, Some(""), Some("Bearer"), Some("Bearer "), Some("Basic app-key-0123456789"), Some("Bearer app-key-012345678")] {
+        for bad in [
+            None,
+            Some(""),
+            Some("Bearer"),
+            Some("Bearer "),
+            Some("Basic app-key-0123456789"),
+            Some("Bearer app-key-012345678"),
+        ] {
             assert_eq!(who(bad), Err(NotAuthenticated), "{bad:?}");
         }
         assert!(ApiRole::Ops.covers(ApiRole::App) && !ApiRole::App.covers(ApiRole::Ops));

@@ -3,9 +3,32 @@
 //! [`Config`] has no option that must be set and no string that must still be parsed: whoever
 //! holds one can build the program from it. Every fault of a file is reported at once, each with
 //! its key, line, value and remedy. Unknown keys are refused with a suggestion.
+//!
+//! Relative paths, in the file too, start at the folder the program is started in.
 
-mod api_key;
 mod types;
 
+mod api_key;
+mod env;
+mod load;
+mod problem;
+mod role;
+
+mod address;
+mod key;
+mod kind;
+mod reader;
+mod secret;
+mod sections;
+mod units;
+
+mod print;
+mod schema;
+
 pub use api_key::{NotAuthenticated, authenticate};
+pub use env::{Env, ProcessEnv};
+pub use load::{DEFAULT_PATH, Loaded, PATH_VARIABLE};
+pub use problem::{ConfigError, Problem};
+pub use role::ProcessRole;
+pub use schema::schema;
 pub use types::*;
