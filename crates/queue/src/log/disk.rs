@@ -3,9 +3,9 @@
 //! [`RealDisk`] is the only one outside tests. An implementation must not answer `Ok` for a
 //! sync before the bytes are on stable storage: a receipt is made from that answer.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 /// Where segments are written.
@@ -84,4 +84,22 @@ impl SegmentFile for File {
     fn truncate(&mut self, len: u64) -> io::Result<()> {
         self.set_len(len)
     }
+}
+
+/// Makes a folder for this user alone, and its parents, durably: a synced file in a folder whose
+/// own name was never synced is gone after a power cut.
+pub(crate) fn create_dir(dir: &Path) -> io::Result<()> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    let parent = match dir.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        Some(_) | None => Path::new("."),
+    };
+    create_dir(parent)?;
+    match DirBuilder::new().mode(0o700).create(dir) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    RealDisk.sync_dir(parent)
 }
