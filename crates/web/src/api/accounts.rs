@@ -1,0 +1,146 @@
+//! `/v1/accounts/{account_ref}`: the customer's app registers whom to tell about what.
+
+use crate::api::views::{AccountBody, AccountView, RelinkedView};
+use crate::error::ApiError;
+use crate::router::Shared;
+use axum::Json;
+use axum::extract::{Path, Request, State};
+use hyper::{StatusCode, header};
+use relink_core::account::AccountInput;
+use relink_core::case::CloseReason;
+use relink_core::id::AccountRef;
+use relink_http::body;
+use relink_store::OpenCase;
+use std::time::Duration;
+
+/// The largest account, in bytes: 20 contacts fit many times over.
+const MAX_BODY: usize = 64 * 1024;
+
+/// For the whole body to arrive.
+const BODY_DEADLINE: Duration = Duration::from_secs(5);
+
+fn account_ref(text: &str) -> Result<AccountRef, ApiError> {
+    AccountRef::parse(text).map_err(|error| ApiError::BadRequest(error.to_string()))
+}
+
+/// Registers or replaces an account. An open case that waited for it goes on at once.
+#[utoipa::path(
+    put, path = "/v1/accounts/{account_ref}", tag = "accounts",
+    params(("account_ref" = String, Path, description = "Cobalt's access_token_reference_id")),
+    request_body = AccountBody,
+    responses(
+        (status = 201, description = "Registered", body = AccountView),
+        (status = 200, description = "Replaced", body = AccountView),
+        (status = 400, description = "Not JSON, or an account_ref that cannot be"),
+        (status = 401, description = "No key"), (status = 403, description = "Wrong role"),
+        (status = 408, description = "The body did not arrive in time"),
+        (status = 413, description = "More than 64 KiB"),
+        (status = 415, description = "Not application/json"),
+        (status = 422, description = "Fields that are not valid, each named"),
+        (status = 503, description = "The store is not available; try again"),
+    ),
+    security(("key" = [])),
+)]
+pub(crate) async fn put(
+    State(shared): State<Shared>,
+    Path(reference): Path<String>,
+    request: Request,
+) -> Result<(StatusCode, Json<AccountView>), ApiError> {
+    let reference = account_ref(&reference)?;
+    let input: AccountInput = json_body(request).await?;
+    let upsert = input.check(reference.clone()).map_err(ApiError::Faults)?;
+    let new = shared.store.put_accounts(std::slice::from_ref(&upsert)).await?;
+    let status = match new.first() {
+        Some(true) => StatusCode::CREATED,
+        Some(false) | None => StatusCode::OK,
+    };
+    let stored = shared.store.account(&reference).await?;
+    let stored = stored.ok_or(ApiError::Conflict("The account was deleted meanwhile."))?;
+    Ok((status, Json(AccountView::from(stored))))
+}
+
+async fn json_body(request: Request) -> Result<AccountInput, ApiError> {
+    let content_type = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .map(|value| value.to_str().unwrap_or("").to_ascii_lowercase());
+    if content_type.is_some_and(|kind| !kind.starts_with("application/json")) {
+        return Err(ApiError::NotJson);
+    }
+    let bytes = body::read(request.into_body(), MAX_BODY, BODY_DEADLINE).await?;
+    serde_json::from_slice(&bytes).map_err(|error| {
+        // serde's text quotes field names and words of ours, but also unexpected values.
+        ApiError::BadRequest(format!(
+            "The body is not the JSON of an account: {:?} error at line {} column {}.",
+            error.classify(),
+            error.line(),
+            error.column()
+        ))
+    })
+}
+
+/// Shows an account, its addresses masked and without its token.
+#[utoipa::path(
+    get, path = "/v1/accounts/{account_ref}", tag = "accounts",
+    params(("account_ref" = String, Path)),
+    responses(
+        (status = 200, description = "The account", body = AccountView),
+        (status = 400, description = "An account_ref that cannot be"),
+        (status = 401, description = "No key"), (status = 403, description = "Wrong role"),
+        (status = 404, description = "Not registered"),
+        (status = 503, description = "The store is not available; try again"),
+    ),
+    security(("key" = [])),
+)]
+pub(crate) async fn get(
+    State(shared): State<Shared>,
+    Path(reference): Path<String>,
+) -> Result<Json<AccountView>, ApiError> {
+    let stored = shared.store.account(&account_ref(&reference)?).await?;
+    let stored = stored.ok_or(ApiError::NotFound("No such account."))?;
+    Ok(Json(AccountView::from(stored)))
+}
+
+/// Forgets an account and its contacts; its open case is closed.
+#[utoipa::path(
+    delete, path = "/v1/accounts/{account_ref}", tag = "accounts",
+    params(("account_ref" = String, Path)),
+    responses(
+        (status = 204, description = "Forgotten"),
+        (status = 400, description = "An account_ref that cannot be"),
+        (status = 401, description = "No key"), (status = 403, description = "Wrong role"),
+        (status = 404, description = "Not registered"),
+        (status = 503, description = "The store is not available; try again"),
+    ),
+    security(("key" = [])),
+)]
+pub(crate) async fn delete(
+    State(shared): State<Shared>,
+    Path(reference): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    match shared.store.delete_account(&account_ref(&reference)?).await? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(ApiError::NotFound("No such account.")),
+    }
+}
+
+/// The account works again, the app says: its open case closes and nobody hears of it any more.
+#[utoipa::path(
+    post, path = "/v1/accounts/{account_ref}/relinked", tag = "accounts",
+    params(("account_ref" = String, Path)),
+    responses(
+        (status = 200, description = "Closed, or nothing was open", body = RelinkedView),
+        (status = 400, description = "An account_ref that cannot be"),
+        (status = 401, description = "No key"), (status = 403, description = "Wrong role"),
+        (status = 503, description = "The store is not available; try again"),
+    ),
+    security(("key" = [])),
+)]
+pub(crate) async fn relinked(
+    State(shared): State<Shared>,
+    Path(reference): Path<String>,
+) -> Result<Json<RelinkedView>, ApiError> {
+    let which = OpenCase::Account(account_ref(&reference)?);
+    let closed = shared.store.close_case(&which, CloseReason::Repaired).await?;
+    Ok(Json(RelinkedView { closed_case: closed.map(|id| id.to_string()) }))
+}

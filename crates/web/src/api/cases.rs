@@ -1,0 +1,167 @@
+//! `/v1/cases`: what is open, what happened, and an operator's hand on it.
+
+use crate::api::cursor;
+use crate::api::views::{CaseDetail, CasePage, CaseView};
+use crate::error::ApiError;
+use crate::router::Shared;
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use relink_core::case::CloseReason;
+use relink_core::id::{AccountRef, CaseId};
+use relink_store::{CaseFilter, OpenCase};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+/// Which cases.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListQuery {
+    /// Only open (`true`) or only closed (`false`) ones.
+    open: Option<bool>,
+    /// Only of this account.
+    account_ref: Option<String>,
+    /// Only of this user's accounts.
+    user_id: Option<String>,
+    /// 1 to 200; 50 if not given.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<usize>,
+    /// The `next` of a previous page.
+    cursor: Option<String>,
+}
+
+/// Cases, newest first.
+#[utoipa::path(
+    get, path = "/v1/cases", tag = "cases", params(ListQuery),
+    responses(
+        (status = 200, description = "A page", body = CasePage),
+        (status = 400, description = "A parameter that cannot be"),
+        (status = 401, description = "No key"), (status = 403, description = "Wrong role"),
+        (status = 503, description = "The store is not available; try again"),
+    ),
+    security(("key" = [])),
+)]
+pub(crate) async fn list(
+    State(shared): State<Shared>,
+    query: Result<Query<ListQuery>, QueryRejection>,
+) -> Result<Json<CasePage>, ApiError> {
+    let Query(query) = query.map_err(|error| ApiError::BadRequest(error.body_text()))?;
+    let account_ref = query.account_ref.as_deref().map(AccountRef::parse).transpose();
+    let filter = CaseFilter {
+        open: query.open,
+        account_ref: account_ref.map_err(|error| ApiError::BadRequest(error.to_string()))?,
+        user_id: query.user_id,
+        before: cursor::decode(query.cursor.as_deref())?,
+        limit: cursor::limit(query.limit)?,
+    };
+    let cases = shared.store.cases(&filter).await?;
+    let next = (cases.len() == filter.limit)
+        .then(|| cases.last().and_then(|case| cursor::encode(&(case.opened_at, case.id))))
+        .flatten();
+    Ok(Json(CasePage { cases: cases.into_iter().map(CaseView::from).collect(), next }))
+}
+
+fn case_id(text: &str) -> Result<CaseId, ApiError> {
+    text.parse().map_err(|_| ApiError::NotFound("No such case."))
+}
+
+/// One case with everything that happened to it.
+#[utoipa::path(
+    get, path = "/v1/cases/{case_id}", tag = "cases",
+    params(("case_id" = String, Path)),
+    responses(
+        (status = 200, description = "The case", body = CaseDetail),
+        (status = 401, description = "No key"), (status = 403, description = "Wrong role"),
+        (status = 404, description = "No such case"),
+        (status = 503, description = "The store is not available; try again"),
+    ),
+    security(("key" = [])),
+)]
+pub(crate) async fn get(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+) -> Result<Json<CaseDetail>, ApiError> {
+    detail(&shared, case_id(&id)?).await
+}
+
+async fn detail(shared: &Shared, id: CaseId) -> Result<Json<CaseDetail>, ApiError> {
+    let history = shared.store.case(id).await?;
+    let history = history.ok_or(ApiError::NotFound("No such case."))?;
+    Ok(Json(CaseDetail::from(history)))
+}
+
+/// Closes an open case; what was still planned is cancelled.
+#[utoipa::path(
+    post, path = "/v1/cases/{case_id}/close", tag = "cases",
+    params(("case_id" = String, Path)),
+    responses(
+        (status = 200, description = "Closed", body = CaseDetail),
+        (status = 401, description = "No key"), (status = 403, description = "Wrong role"),
+        (status = 404, description = "No such case"),
+        (status = 409, description = "Already closed"),
+        (status = 503, description = "The store is not available; try again"),
+    ),
+    security(("key" = [])),
+)]
+pub(crate) async fn close(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+) -> Result<Json<CaseDetail>, ApiError> {
+    let id = case_id(&id)?;
+    let closed = shared.store.close_case(&OpenCase::Id(id), CloseReason::Operator).await?;
+    changed(&shared, id, closed.is_some()).await
+}
+
+/// Lets an open case wait: nothing is sent until it is released.
+#[utoipa::path(
+    post, path = "/v1/cases/{case_id}/hold", tag = "cases",
+    params(("case_id" = String, Path)),
+    responses(
+        (status = 200, description = "Held", body = CaseDetail),
+        (status = 401, description = "No key"), (status = 403, description = "Wrong role"),
+        (status = 404, description = "No such case"),
+        (status = 409, description = "Not open, or held already"),
+        (status = 503, description = "The store is not available; try again"),
+    ),
+    security(("key" = [])),
+)]
+pub(crate) async fn hold(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+) -> Result<Json<CaseDetail>, ApiError> {
+    let id = case_id(&id)?;
+    let held = shared.store.hold_case(id, true).await?;
+    changed(&shared, id, held).await
+}
+
+/// Lifts a hold; what has come due meanwhile goes out, unless it is too late for it.
+#[utoipa::path(
+    post, path = "/v1/cases/{case_id}/release", tag = "cases",
+    params(("case_id" = String, Path)),
+    responses(
+        (status = 200, description = "Released", body = CaseDetail),
+        (status = 401, description = "No key"), (status = 403, description = "Wrong role"),
+        (status = 404, description = "No such case"),
+        (status = 409, description = "Not held"),
+        (status = 503, description = "The store is not available; try again"),
+    ),
+    security(("key" = [])),
+)]
+pub(crate) async fn release(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+) -> Result<Json<CaseDetail>, ApiError> {
+    let id = case_id(&id)?;
+    let released = shared.store.hold_case(id, false).await?;
+    changed(&shared, id, released).await
+}
+
+async fn changed(shared: &Shared, id: CaseId, changed: bool) -> Result<Json<CaseDetail>, ApiError> {
+    let detail = detail(shared, id).await?;
+    if changed {
+        Ok(detail)
+    } else {
+        Err(ApiError::Conflict("The case is not in a state in which this changes anything."))
+    }
+}

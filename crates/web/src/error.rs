@@ -1,0 +1,110 @@
+//! Every HTTP status of this crate is chosen here, from a typed error.
+
+use axum::response::{IntoResponse, Response};
+use hyper::{StatusCode, header};
+use relink_core::account::FieldFault;
+use relink_http::body::BodyError;
+use relink_http::problem::Problem;
+use relink_store::StoreError;
+
+/// Why a request was not done.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ApiError {
+    #[error("not authenticated")]
+    NotAuthenticated,
+    #[error("the key's role does not allow this")]
+    Forbidden,
+    #[error("{0}")]
+    NotFound(&'static str),
+    #[error("{0}")]
+    Conflict(&'static str),
+    #[error("{0}")]
+    BadRequest(String),
+    #[error("the content type is not application/json")]
+    NotJson,
+    #[error("{} faults in the fields", .0.len())]
+    Faults(Vec<FieldFault>),
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl ApiError {
+    fn problem(&self) -> Problem {
+        let new = Problem::new;
+        match self {
+            Self::NotAuthenticated => {
+                new(StatusCode::UNAUTHORIZED, "not_authenticated", "Not authenticated")
+                    .detail("Send `Authorization: Bearer <key>` with a key from [[api.keys]].")
+            }
+            Self::Forbidden => new(StatusCode::FORBIDDEN, "forbidden", "Not allowed")
+                .detail("This route needs a key with role = \"ops\"."),
+            Self::NotFound(what) => {
+                new(StatusCode::NOT_FOUND, "not_found", "Not found").detail(*what)
+            }
+            Self::Conflict(what) => {
+                new(StatusCode::CONFLICT, "conflict", "Nothing to change").detail(*what)
+            }
+            Self::BadRequest(why) => {
+                new(StatusCode::BAD_REQUEST, "bad_request", "Bad request").detail(why.clone())
+            }
+            Self::NotJson => {
+                new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", "Unsupported media type")
+                    .detail("Send `Content-Type: application/json`.")
+            }
+            Self::Faults(faults) => {
+                let mut problem =
+                    new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "Some fields are not valid");
+                problem.errors =
+                    faults.iter().filter_map(|fault| serde_json::to_value(fault).ok()).collect();
+                problem
+            }
+            Self::Body(BodyError::TooLong(cap)) => {
+                new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "Body too large")
+                    .detail(format!("At most {cap} bytes."))
+            }
+            Self::Body(BodyError::TooSlow) => {
+                new(StatusCode::REQUEST_TIMEOUT, "too_slow", "Body too slow")
+            }
+            Self::Body(BodyError::Broken) => {
+                new(StatusCode::BAD_REQUEST, "broken_body", "Body broke off")
+            }
+            Self::Store(error) if error.is_passing() => {
+                new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", "Try again shortly")
+            }
+            Self::Store(_) => new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error")
+                .detail("The cause is in the log of `relink web`."),
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        if let Self::Store(error) = &self {
+            tracing::error!(%error, "request could not be served");
+        }
+        let mut response = self.problem().into_response();
+        match &self {
+            Self::NotAuthenticated => {
+                response
+                    .headers_mut()
+                    .insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
+            }
+            Self::Store(error) if error.is_passing() => {
+                response
+                    .headers_mut()
+                    .insert(header::RETRY_AFTER, header::HeaderValue::from_static("5"));
+            }
+            Self::Forbidden
+            | Self::NotFound(_)
+            | Self::Conflict(_)
+            | Self::BadRequest(_)
+            | Self::NotJson
+            | Self::Faults(_)
+            | Self::Body(_)
+            | Self::Store(_) => {}
+        }
+        response.map(axum::body::Body::new).into_response()
+    }
+}

@@ -1,0 +1,159 @@
+//! Which route leads where, who may take it, and how the listener runs.
+
+use crate::api::{accounts, attempts, cases};
+use crate::error::ApiError;
+use crate::metrics::Metrics;
+use crate::page;
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post, put};
+use hyper::header::AUTHORIZATION;
+use hyper_util::service::TowerToHyperService;
+use relink_config::{ApiKey, ApiRole, authenticate};
+use relink_http::server::{Limits, serve};
+use relink_store::Store;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use utoipa::OpenApi;
+
+/// What every handler shares.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) page: Arc<page::LinkPage>,
+    keys: Arc<[ApiKey]>,
+    metrics: Metrics,
+}
+
+/// The web role.
+#[derive(Clone)]
+pub struct Web {
+    router: Router,
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Relink",
+        description = "Register accounts, see their cases, act on them. Errors are \
+                       `application/problem+json` (RFC 9457).",
+        license(name = "MIT OR Apache-2.0")
+    ),
+    paths(
+        accounts::put, accounts::get, accounts::delete, accounts::relinked,
+        cases::list, cases::get, cases::close, cases::hold, cases::release,
+        attempts::list,
+    ),
+    modifiers(&BearerKey),
+)]
+struct ApiDoc;
+
+struct BearerKey;
+
+impl utoipa::Modify for BearerKey {
+    fn modify(&self, doc: &mut utoipa::openapi::OpenApi) {
+        use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("A key from [[api.keys]] of the configuration."))
+            .build();
+        let components = doc.components.get_or_insert_with(Default::default);
+        components.add_security_scheme("key", SecurityScheme::Http(scheme));
+    }
+}
+
+/// The description served at `/v1/openapi.json`.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    ApiDoc::openapi()
+}
+
+impl Web {
+    /// Builds the routes.
+    pub fn build(
+        store: Arc<dyn Store>,
+        keys: Vec<ApiKey>,
+        instance_name: &str,
+        metrics: Metrics,
+    ) -> Self {
+        let shared = Shared {
+            store,
+            page: Arc::new(page::LinkPage::new(instance_name)),
+            keys: keys.into(),
+            metrics,
+        };
+        let app = Router::new()
+            .route(
+                "/v1/accounts/{account_ref}",
+                put(accounts::put).get(accounts::get).delete(accounts::delete),
+            )
+            .route("/v1/accounts/{account_ref}/relinked", post(accounts::relinked))
+            .route_layer(middleware::from_fn_with_state(shared.clone(), app_only));
+        let ops = Router::new()
+            .route("/v1/cases", get(cases::list))
+            .route("/v1/cases/{case_id}", get(cases::get))
+            .route("/v1/cases/{case_id}/close", post(cases::close))
+            .route("/v1/cases/{case_id}/hold", post(cases::hold))
+            .route("/v1/cases/{case_id}/release", post(cases::release))
+            .route("/v1/attempts", get(attempts::list))
+            .route_layer(middleware::from_fn_with_state(shared.clone(), ops_only));
+        let open = Router::new()
+            .route("/r/{token}", get(page::link))
+            .route("/v1/openapi.json", get(document));
+        let router = app
+            .merge(ops)
+            .merge(open)
+            .fallback(async || ApiError::NotFound("There is no such route."))
+            .layer(middleware::from_fn_with_state(shared.clone(), count))
+            .with_state(shared);
+        Self { router }
+    }
+
+    /// The routes, for a listener of the caller's own.
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    /// Serves until `stop`, then finishes what is in hand.
+    pub async fn run(self, listener: TcpListener, stop: CancellationToken) {
+        serve(listener, TowerToHyperService::new(self.router), Limits::default(), stop).await;
+    }
+}
+
+async fn document() -> Response {
+    axum::Json(openapi()).into_response()
+}
+
+async fn app_only(state: State<Shared>, request: Request, next: Next) -> Response {
+    guarded(ApiRole::App, state, request, next).await
+}
+
+async fn ops_only(state: State<Shared>, request: Request, next: Next) -> Response {
+    guarded(ApiRole::Ops, state, request, next).await
+}
+
+async fn guarded(
+    needed: ApiRole,
+    State(shared): State<Shared>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    match authenticate(&shared.keys, header) {
+        Ok(key) if key.role.covers(needed) => next.run(request).await,
+        Ok(_) => ApiError::Forbidden.into_response(),
+        Err(_) => ApiError::NotAuthenticated.into_response(),
+    }
+}
+
+async fn count(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
+    let response = next.run(request).await;
+    shared.metrics.request(&route, response.status().as_u16());
+    response
+}
