@@ -13,8 +13,12 @@ mod types;
 
 mod changes;
 mod clock;
+mod grouped;
 mod migrations;
 mod rows;
+mod sqlite;
 
 pub use clock::Clock;
+pub use grouped::Grouped;
+pub use sqlite::SqliteStore;
 pub use types::*;

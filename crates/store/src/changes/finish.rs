@@ -97,12 +97,10 @@ pub(super) fn late_changes(
     if late.outcome != OutcomeKind::Accepted {
         return;
     }
-    let crashed = match stored.notification.state {
-        state if state.is_end() => return,
-        NotificationState::Sending => true,
-        _ => false,
-    };
-    if crashed {
+    if stored.notification.state.is_end() {
+        return;
+    }
+    if stored.notification.state == NotificationState::Sending {
         if stored.notification.lease_until.is_some_and(|until| until > now) {
             return;
         }

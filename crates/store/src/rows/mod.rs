@@ -14,8 +14,9 @@ pub(crate) use case::{CaseColumns, NonSendColumns, StoredCase};
 pub(crate) use notification::{NotificationColumns, StoredNotification};
 pub(crate) use signal::SignalColumns;
 
-use crate::StoreError;
+use crate::{Due, StoreError};
 use relink_core::Timestamp;
+use relink_core::id::{CaseId, NotificationId};
 use relink_core::time::{from_millis, to_millis};
 use std::fmt::Display;
 use std::str::FromStr;
@@ -56,4 +57,31 @@ fn moment(millis: Option<i64>) -> Option<Timestamp> {
 
 fn millis(at: Option<Timestamp>) -> Option<i64> {
     at.map(to_millis)
+}
+
+/// A claimed notification.
+pub(crate) fn due(id: &str, channel: &str, trace: Option<&str>) -> Result<Due, StoreError> {
+    let at = At { table: "notifications", row: id };
+    Ok(Due {
+        notification_id: at.read("notification_id", id)?,
+        channel: at.read("channel", channel)?,
+        trace: trace.and_then(|text| text.parse().ok()),
+    })
+}
+
+/// A notification whose case is missing: damage.
+pub(crate) fn no_case(id: NotificationId, case: CaseId) -> StoreError {
+    StoreError::Refused(format!("notification {id} belongs to case {case}, which is not there"))
+}
+
+/// An outcome of something that was never begun.
+pub(crate) fn no_attempt(id: NotificationId, number: u32) -> StoreError {
+    StoreError::Refused(format!("attempt {number} of notification {id} was never begun here"))
+}
+
+/// For columns that are taken as they are.
+impl From<std::convert::Infallible> for StoreError {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
 }

@@ -1,0 +1,2 @@
+DELETE FROM contacts
+WHERE account_ref = ?1

@@ -1,0 +1,3 @@
+INSERT INTO links (token_hash, notification_id)
+VALUES (?1, ?2)
+ON CONFLICT (token_hash) DO NOTHING

@@ -1,0 +1,3 @@
+SELECT digest, case_id
+FROM signals
+WHERE event_id = ?1

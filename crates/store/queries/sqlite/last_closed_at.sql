@@ -1,0 +1,3 @@
+SELECT max(closed_at)
+FROM cases
+WHERE account_ref = ?1

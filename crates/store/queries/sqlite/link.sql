@@ -1,0 +1,3 @@
+SELECT notification_id
+FROM links
+WHERE token_hash = ?1

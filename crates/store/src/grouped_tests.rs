@@ -1,0 +1,81 @@
+//! Batches form from what waits, and a fault stays with the request that has it.
+
+use super::*;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// A line over numbers that doubles them, keeps the sizes of its batches, and refuses 13.
+fn doubling(gate: &Arc<Semaphore>) -> (Line<u32, u32>, Arc<Mutex<Vec<usize>>>) {
+    let sizes = Arc::new(Mutex::new(Vec::new()));
+    let (seen, gate) = (Arc::clone(&sizes), Arc::clone(gate));
+    let line = Line::start(move |batch: Vec<u32>| {
+        seen.lock().unwrap().push(batch.len());
+        let gate = Arc::clone(&gate);
+        Box::pin(async move {
+            gate.acquire().await.unwrap().forget();
+            if batch.contains(&13) {
+                return Err(StoreError::Refused("13".to_owned()));
+            }
+            Ok(batch.into_iter().map(|number| number * 2).collect())
+        })
+    });
+    (line, sizes)
+}
+
+#[tokio::test]
+async fn whoever_asks_while_batches_are_under_way_shares_the_next_one() {
+    let gate = Arc::new(Semaphore::new(0));
+    let (line, sizes) = doubling(&gate);
+    let asked = (0..100).map(|number| {
+        let line = line.clone();
+        tokio::spawn(async move { line.ask(number).await })
+    });
+    let asked: Vec<_> = asked.collect();
+    // All tasks have run up to their wait once the line has as many batches as it may have.
+    while sizes.lock().unwrap().len() < BATCHES_UNDER_WAY {
+        tokio::task::yield_now().await;
+    }
+    gate.add_permits(1000);
+    for (number, answer) in (0_u32..).zip(asked) {
+        assert_eq!(answer.await.unwrap(), Ok(number * 2));
+    }
+    let sizes = sizes.lock().unwrap();
+    assert_eq!(sizes.iter().sum::<usize>(), 100);
+    assert!(sizes.len() < 20, "{sizes:?}");
+    assert!(sizes.iter().all(|size| *size <= BATCH_MAX), "{sizes:?}");
+}
+
+#[tokio::test]
+async fn one_bad_request_does_not_spoil_the_others() {
+    let gate = Arc::new(Semaphore::new(1000));
+    let (line, _) = doubling(&gate);
+    let (good, bad, other) = tokio::join!(line.ask(1), line.ask(13), line.ask(2));
+    assert_eq!((good, other), (Ok(2), Ok(4)));
+    assert_eq!(bad, Err(StoreError::Refused("13".to_owned())));
+}
+
+#[tokio::test]
+async fn a_passing_fault_is_everybodys_and_is_not_tried_again() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let line: Line<u32, u32> = Line::start(move |_| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async { Err(StoreError::Unavailable("down".to_owned())) })
+    });
+    let (one, two) = tokio::join!(line.ask(1), line.ask(2));
+    assert_eq!(one, two);
+    assert_eq!(one, Err(StoreError::Unavailable("down".to_owned())));
+    assert!(calls.load(Ordering::SeqCst) <= 2);
+}
+
+#[tokio::test]
+async fn a_worker_that_dies_is_an_error_and_the_line_goes_on() {
+    let line: Line<u32, u32> = Line::start(|batch: Vec<u32>| {
+        Box::pin(async move {
+            assert!(!batch.contains(&13), "a fault");
+            Ok(batch)
+        })
+    });
+    assert!(matches!(line.ask(13).await, Err(StoreError::Unavailable(_))));
+    assert_eq!(line.ask(1).await, Ok(1));
+}

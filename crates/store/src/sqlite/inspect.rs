@@ -1,0 +1,121 @@
+//! Looking, and what operators do with dead notifications.
+
+use super::read::{all, attempt_columns, case, notification, notification_columns, one};
+use super::write::write;
+use super::{SqliteStore, limit};
+use crate::changes::replay_changes;
+use crate::rows::StoredNotification;
+use crate::{AttemptFilter, AttemptRow, InspectStore, REPAIRS_WATCHED, StoreError, StoreStats};
+use relink_core::attempt::OutcomeKind;
+use relink_core::case::Case;
+use relink_core::id::NotificationId;
+use relink_core::notification::Notification;
+use relink_core::time::to_millis;
+use rusqlite::{Connection, params};
+
+#[async_trait::async_trait]
+impl InspectStore for SqliteStore {
+    async fn attempts(&self, filter: &AttemptFilter) -> Result<Vec<AttemptRow>, StoreError> {
+        let filter = filter.clone();
+        self.read(move |connection| list_attempts(connection, &filter)).await
+    }
+
+    async fn stats(&self) -> Result<StoreStats, StoreError> {
+        self.read(|connection| {
+            let sql = include_str!("../../queries/sqlite/stats.sql");
+            Ok(connection.prepare_cached(sql)?.query_row([REPAIRS_WATCHED], |row| {
+                let count = |column: usize| row.get(column).map(i64::unsigned_abs);
+                Ok(StoreStats {
+                    cases_open: count(0)?,
+                    unknown_open: count(1)?,
+                    dead: count(2)?,
+                    sends_after_repair: count(3)?,
+                })
+            })?)
+        })
+        .await
+    }
+
+    async fn dead_notifications(&self, most: usize) -> Result<Vec<Notification>, StoreError> {
+        self.read(move |connection| {
+            let sql = include_str!("../../queries/sqlite/dead_notifications.sql");
+            let rows: Vec<StoredNotification> =
+                all(connection, sql, [limit(most)], notification_columns)?;
+            Ok(rows.into_iter().map(|stored| stored.notification).collect())
+        })
+        .await
+    }
+
+    async fn replay_notification(&self, id: NotificationId) -> Result<bool, StoreError> {
+        self.write(move |connection, _, now| {
+            let stored = notification(connection, id)?;
+            let Some(writes) = stored.and_then(|stored| replay_changes(&stored, now)) else {
+                return Ok(false);
+            };
+            write(connection, &writes)?;
+            Ok(true)
+        })
+        .await
+    }
+
+    async fn link(&self, token_hash: &str) -> Result<Option<(Notification, Case)>, StoreError> {
+        let token_hash = token_hash.to_owned();
+        self.read(move |connection| behind_link(connection, &token_hash)).await
+    }
+}
+
+fn list_attempts(
+    connection: &Connection,
+    filter: &AttemptFilter,
+) -> Result<Vec<AttemptRow>, StoreError> {
+    let AttemptFilter { case_id, account_ref, outcome, before, limit: most } = filter;
+    // Without a page to go on from, everything is older than the end of time.
+    let (at, id, number) = before.map_or((i64::MAX, String::new(), 0), |(at, id, number)| {
+        (to_millis(at), id.to_string(), number)
+    });
+    let most = limit(*most);
+    let word = outcome.map(OutcomeKind::as_str);
+    let account_ref = account_ref.as_ref().map(ToString::to_string);
+    match (case_id, account_ref, outcome) {
+        (Some(case_id), account_ref, _) => {
+            let sql = include_str!("../../queries/sqlite/attempts_of_case.sql");
+            let row = params![at, id, number, most, word, case_id.to_string(), account_ref];
+            all(connection, sql, row, attempt_columns)
+        }
+        (None, Some(account_ref), _) => {
+            let sql = include_str!("../../queries/sqlite/attempts_of_account.sql");
+            let row = params![at, id, number, most, word, account_ref];
+            all(connection, sql, row, attempt_columns)
+        }
+        (
+            None,
+            None,
+            Some(OutcomeKind::Deferred | OutcomeKind::Rejected | OutcomeKind::Unknown),
+        ) => {
+            let sql = include_str!("../../queries/sqlite/attempts_not_accepted.sql");
+            all(connection, sql, params![at, id, number, most, word], attempt_columns)
+        }
+        (None, None, Some(OutcomeKind::Accepted) | None) => {
+            let sql = include_str!("../../queries/sqlite/attempts.sql");
+            all(connection, sql, params![at, id, number, most, word], attempt_columns)
+        }
+    }
+}
+
+fn behind_link(
+    connection: &Connection,
+    token_hash: &str,
+) -> Result<Option<(Notification, Case)>, StoreError> {
+    let sql = include_str!("../../queries/sqlite/link.sql");
+    let id: Option<String> = one(connection, sql, [token_hash], |row| row.get::<_, String>(0))?;
+    let Some(id) = id else {
+        return Ok(None);
+    };
+    let id: NotificationId =
+        id.parse().map_err(|error| StoreError::Refused(format!("a row of links: {error}")))?;
+    let Some(StoredNotification { notification, .. }) = notification(connection, id)? else {
+        return Ok(None);
+    };
+    let case = case(connection, notification.case_id)?;
+    Ok(case.map(|stored| (notification, stored.case)))
+}

@@ -1,0 +1,43 @@
+//! Brings the file's schema up to this release, in the writer's transaction.
+
+use super::read::{all, value};
+use super::write::execute;
+use crate::StoreError;
+use crate::migrations::{AppliedMigration, Migration, pending, up_to_date};
+use relink_core::Timestamp;
+use relink_core::time::to_millis;
+use rusqlite::{Connection, params};
+
+const MIGRATIONS: [Migration; 1] = [Migration {
+    version: 1,
+    name: "0001_initial",
+    sql: include_str!("../../migrations/sqlite/0001_initial.sql"),
+}];
+
+/// Applies what is missing; answers the names of what it applied.
+pub(super) fn migrate(connection: &Connection, now: Timestamp) -> Result<Vec<String>, StoreError> {
+    execute(connection, include_str!("../../queries/sqlite/create_schema_migrations.sql"), [])?;
+    let mut names = Vec::new();
+    for migration in pending(&MIGRATIONS, &applied(connection)?)? {
+        connection.execute_batch(migration.sql)?;
+        let sql = include_str!("../../queries/sqlite/insert_schema_migration.sql");
+        let Migration { version, name, .. } = migration;
+        execute(connection, sql, params![version, name, migration.checksum(), to_millis(now)])?;
+        names.push((*name).to_owned());
+    }
+    Ok(names)
+}
+
+/// Whether the schema is the one this release needs.
+pub(super) fn check(connection: &Connection) -> Result<(), StoreError> {
+    let sql = include_str!("../../queries/sqlite/has_schema_migrations.sql");
+    let applied = if value(connection, sql, [])? { applied(connection)? } else { Vec::new() };
+    up_to_date(&MIGRATIONS, &applied)
+}
+
+fn applied(connection: &Connection) -> Result<Vec<AppliedMigration>, StoreError> {
+    let sql = include_str!("../../queries/sqlite/schema_migrations.sql");
+    all(connection, sql, [], |row| {
+        Ok(AppliedMigration { version: row.get(0)?, name: row.get(1)?, checksum: row.get(2)? })
+    })
+}
