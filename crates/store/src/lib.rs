@@ -15,10 +15,12 @@ mod changes;
 mod clock;
 mod grouped;
 mod migrations;
+mod postgres;
 mod rows;
 mod sqlite;
 
 pub use clock::Clock;
 pub use grouped::Grouped;
+pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
 pub use types::*;

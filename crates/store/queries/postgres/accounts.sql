@@ -1,0 +1,3 @@
+SELECT account_ref, user_id, org_id, emr_instance_domain, created_at, updated_at
+FROM accounts
+WHERE account_ref = ANY ($1::text[])

@@ -1,0 +1,5 @@
+SELECT account_ref, user_id, org_id, emr_instance_domain, created_at, updated_at
+FROM accounts
+WHERE account_ref > $1
+ORDER BY account_ref
+LIMIT $2

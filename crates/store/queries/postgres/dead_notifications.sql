@@ -1,0 +1,7 @@
+SELECT notification_id, case_id, account_ref, step, channel, contact_id, state, reason,
+       planned_for, due_at, wake_at, fence, lease_owner, lease_until, attempts, spent, doubts,
+       looks, link_key
+FROM notifications
+WHERE state = 'dead'
+ORDER BY updated_at, ordinal
+LIMIT $1

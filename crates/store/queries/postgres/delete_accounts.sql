@@ -1,0 +1,2 @@
+DELETE FROM accounts
+WHERE account_ref = ANY ($1::text[])

@@ -1,0 +1,2 @@
+DELETE FROM contacts
+WHERE account_ref = ANY ($1::text[])

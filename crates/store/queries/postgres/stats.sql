@@ -1,0 +1,16 @@
+SELECT
+    (SELECT count(*) FROM cases WHERE closed_at IS NULL) AS cases_open,
+    (SELECT count(*) FROM notifications WHERE state = 'doubtful') AS unknown_open,
+    (SELECT count(*) FROM notifications WHERE state = 'dead') AS dead,
+    (
+        SELECT count(*)
+        FROM (
+            SELECT case_id, closed_at
+            FROM cases
+            WHERE close_reason = 'repaired'
+            ORDER BY closed_at DESC
+            LIMIT $1
+        ) AS repaired
+        JOIN attempts ON attempts.case_id = repaired.case_id
+                     AND attempts.started_at > repaired.closed_at
+    ) AS sends_after_repair

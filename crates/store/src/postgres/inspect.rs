@@ -1,0 +1,115 @@
+//! Looking, and what operators do with dead notifications.
+
+use super::error::Failure;
+use super::transaction::{NOW, Transaction, query};
+use super::{PostgresStore, limit, read, writes};
+use crate::changes::replay_changes;
+use crate::{AttemptFilter, AttemptRow, InspectStore, REPAIRS_WATCHED, StoreError, StoreStats};
+use relink_core::attempt::OutcomeKind;
+use relink_core::case::Case;
+use relink_core::id::NotificationId;
+use relink_core::notification::Notification;
+use relink_core::time::to_millis;
+use tokio_postgres::types::Type;
+
+#[async_trait::async_trait]
+impl InspectStore for PostgresStore {
+    async fn attempts(&self, filter: &AttemptFilter) -> Result<Vec<AttemptRow>, StoreError> {
+        self.database.run(filter.clone(), |tx, filter| Box::pin(list(tx, filter))).await
+    }
+
+    async fn stats(&self) -> Result<StoreStats, StoreError> {
+        self.database.run((), |tx, ()| Box::pin(stats(tx))).await
+    }
+
+    async fn dead_notifications(&self, most: usize) -> Result<Vec<Notification>, StoreError> {
+        self.database.run(limit(most), |tx, most| Box::pin(dead(tx, *most))).await
+    }
+
+    async fn replay_notification(&self, id: NotificationId) -> Result<bool, StoreError> {
+        let ids = vec![id.to_string()];
+        self.database.run(ids, |tx, ids| Box::pin(replay(tx, ids))).await
+    }
+
+    async fn link(&self, token_hash: &str) -> Result<Option<(Notification, Case)>, StoreError> {
+        let token_hash = token_hash.to_owned();
+        self.database.run(token_hash, |tx, hash| Box::pin(behind_link(tx, hash))).await
+    }
+}
+
+async fn list(tx: &Transaction, filter: &AttemptFilter) -> Result<Vec<AttemptRow>, Failure> {
+    let AttemptFilter { case_id, account_ref, outcome, before, limit: most } = filter;
+    let case_id = case_id.map(|id| id.to_string());
+    let account_ref = account_ref.as_ref().map(ToString::to_string);
+    let outcome = outcome.map(OutcomeKind::as_str);
+    let at = before.map(|(at, _, _)| to_millis(at));
+    let id = before.map(|(_, id, _)| id.to_string());
+    let number = before.map(|(_, _, number)| i64::from(number));
+    let rows = tx
+        .list(
+            sql!("list_attempts"),
+            &[
+                (&case_id, Type::TEXT),
+                (&account_ref, Type::TEXT),
+                (&outcome, Type::TEXT),
+                (&at, Type::INT8),
+                (&id, Type::TEXT),
+                (&number, Type::INT8),
+                (&limit(*most), Type::INT8),
+            ],
+        )
+        .await?;
+    read::attempts(&rows)
+}
+
+async fn stats(tx: &Transaction) -> Result<StoreStats, Failure> {
+    let [rows] = tx.read([query(sql!("stats"), &[&REPAIRS_WATCHED])]).await?;
+    let Some(row) = rows.first() else { return Ok(StoreStats::default()) };
+    let count = |column: &str| row.try_get(column).map(i64::unsigned_abs);
+    Ok(StoreStats {
+        cases_open: count("cases_open")?,
+        unknown_open: count("unknown_open")?,
+        dead: count("dead")?,
+        sends_after_repair: count("sends_after_repair")?,
+    })
+}
+
+async fn dead(tx: &Transaction, most: i64) -> Result<Vec<Notification>, Failure> {
+    let [rows] = tx.read([query(sql!("dead_notifications"), &[&most])]).await?;
+    Ok(read::notifications(&rows)?.into_iter().map(|stored| stored.notification).collect())
+}
+
+async fn replay(tx: &Transaction, ids: &Vec<String>) -> Result<bool, Failure> {
+    let [_, notifications, now] = tx
+        .begin([
+            query(sql!("share_cases_of_notifications"), &[ids]),
+            query(sql!("lock_notifications"), &[ids]),
+            NOW,
+        ])
+        .await?;
+    let now = tx.now(&now)?;
+    let stored = read::notifications(&notifications)?.pop();
+    let Some(changes) = stored.and_then(|stored| replay_changes(&stored, now)) else {
+        return Ok(false);
+    };
+    writes::commit(tx, changes).await?;
+    Ok(true)
+}
+
+async fn behind_link(
+    tx: &Transaction,
+    hash: &String,
+) -> Result<Option<(Notification, Case)>, Failure> {
+    if hash.contains('\0') {
+        return Ok(None);
+    }
+    let [notifications, cases] = tx
+        .snapshot([
+            query(sql!("notification_of_link"), &[hash]),
+            query(sql!("case_of_link"), &[hash]),
+        ])
+        .await?;
+    let notification = read::notifications(&notifications)?.pop();
+    let case = read::cases(&cases)?.pop();
+    Ok(notification.zip(case).map(|(stored, case)| (stored.notification, case.case)))
+}

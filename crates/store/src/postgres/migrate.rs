@@ -1,0 +1,63 @@
+//! Brings the schema up to this release, in one transaction under a lock, so that any number of
+//! processes may start at once and a failed migration leaves nothing behind.
+
+use super::error::Failure;
+use super::transaction::{NOW, Transaction, query};
+use crate::migrations::{AppliedMigration, Migration, pending, up_to_date};
+use relink_core::time::to_millis;
+use std::time::Duration;
+use tokio_postgres::Row;
+
+/// How long a migration may take, waiting for another process included.
+pub(super) const DEADLINE: Duration = Duration::from_secs(120);
+
+/// Every migration, oldest first.
+const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    name: "0001_initial",
+    sql: include_str!("../../migrations/postgres/0001_initial.sql"),
+}];
+
+/// Applies what is missing; answers the names applied now.
+pub(super) async fn migrate(tx: &Transaction) -> Result<Vec<String>, Failure> {
+    let [now] = tx.begin([NOW]).await?;
+    let now = to_millis(tx.now(&now)?);
+    tx.script(sql!("lock_migrations")).await?;
+    let [applied] = tx.read([query(sql!("schema_migrations"), &[])]).await?;
+    let missing = pending(MIGRATIONS, &applied_migrations(&applied)?)?;
+    for migration in &missing {
+        tx.script(migration.sql).await?;
+        let checksum = migration.checksum();
+        tx.read([query(
+            sql!("insert_schema_migration"),
+            &[&migration.version, &migration.name, &checksum, &now],
+        )])
+        .await?;
+    }
+    tx.commit(&[]).await?;
+    Ok(missing.iter().map(|migration| migration.name.to_owned()).collect())
+}
+
+/// Whether the server answers and the schema is the one this release needs.
+pub(super) async fn check(tx: &Transaction) -> Result<(), Failure> {
+    let [present] = tx.read([query(sql!("has_schema_migrations"), &[])]).await?;
+    let present = present.first().map(|row| row.try_get("present")).transpose()?.unwrap_or(false);
+    let applied = if present {
+        let [applied] = tx.read([query(sql!("schema_migrations"), &[])]).await?;
+        applied_migrations(&applied)?
+    } else {
+        Vec::new()
+    };
+    Ok(up_to_date(MIGRATIONS, &applied)?)
+}
+
+fn applied_migrations(rows: &[Row]) -> Result<Vec<AppliedMigration>, Failure> {
+    let read = |row: &Row| -> Result<AppliedMigration, tokio_postgres::Error> {
+        Ok(AppliedMigration {
+            version: row.try_get("version")?,
+            name: row.try_get("name")?,
+            checksum: row.try_get("checksum")?,
+        })
+    };
+    Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
+}
