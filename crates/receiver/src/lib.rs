@@ -1,1 +1,21 @@
-//! placeholder
+//! Flow 1: request ▸ verified ▸ spooled ▸ answered ▸ forwarded.
+//!
+//! [`Receiver`] needs neither the store nor the broker to be up: a 2xx is made from a
+//! [`spool`] receipt and from nothing else, a request that cannot be stored is answered 503,
+//! and no fault of its own is ever answered 4xx. What it never does: decide anything about
+//! cases, keep an unsigned byte, or write a body, a secret or an address to a log.
+
+mod accept;
+mod answer;
+mod callers;
+mod confirms;
+mod forward;
+mod metrics;
+mod receiver;
+mod request;
+mod sampled;
+mod service;
+mod spool;
+mod trace;
+
+pub use receiver::{Parts, Receiver, RunError};

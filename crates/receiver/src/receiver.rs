@@ -1,0 +1,127 @@
+//! The receiver as a whole: put together by [`Receiver::build`], run by [`Receiver::run`], and
+//! stopped in the order that loses nothing: no new connections, requests in hand to their end,
+//! one last try to forward, the spool closed.
+
+use crate::accept::Desk;
+use crate::callers::Callers;
+use crate::confirms::Confirms;
+use crate::forward::Forwarder;
+use crate::metrics::Metrics;
+use crate::sampled::Sampled;
+use crate::service::Front;
+use prometheus_client::registry::Registry;
+use relink_cobalt::Verifier;
+use relink_config::{ApiKey, ReplyAfter};
+use relink_http::server::{self, Limits};
+use relink_queue::Queue;
+use relink_queue::log::SegmentLog;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// For a whole request head; Cobalt waits 2 s for an answer, so slower is of no use.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// For requests in hand once the receiver stops.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// The largest request head, in bytes.
+const MAX_HEAD: usize = 16 * 1024;
+
+/// What a receiver is made of.
+pub struct Parts<'a> {
+    /// `[receiver]`
+    pub config: &'a relink_config::Receiver,
+    /// Knows Cobalt's live webhook secrets.
+    pub verifier: Verifier,
+    /// Who may post reports.
+    pub api_keys: &'a [ApiKey],
+    /// Opened on the spool's own folder; the receiver closes it when it stops.
+    pub spool: SegmentLog,
+    /// Where signals go from the spool; need not be reachable.
+    pub queue: Arc<dyn Queue>,
+}
+
+/// Flow 1, ready to run.
+pub struct Receiver {
+    desk: Arc<Desk>,
+    forwarder: Forwarder,
+    spool: SegmentLog,
+    limits: Limits,
+}
+
+/// Why a receiver ended without being told to. The spool is intact; start it again.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A fault of this program.
+    #[error("the forwarder ended in a panic; signals are safe in the spool")]
+    ForwarderDied(#[source] tokio::task::JoinError),
+}
+
+impl Receiver {
+    /// Puts a receiver together and registers its metrics. Touches neither network nor queue.
+    pub fn build(parts: Parts<'_>, registry: &mut Registry) -> Self {
+        let Parts { config, verifier, api_keys, spool, queue } = parts;
+        let metrics = Metrics::register(registry, spool.clone());
+        let confirms = match config.reply_after {
+            ReplyAfter::Spool => None,
+            ReplyAfter::Broker => Some(Arc::new(Confirms::default())),
+        };
+        let forwarder =
+            Forwarder::new(spool.clone(), queue.publisher(), confirms.clone(), metrics.clone());
+        let desk = Desk {
+            callers: Callers::new(verifier, api_keys, metrics.clone()),
+            spool: spool.clone(),
+            confirms,
+            in_flight: Semaphore::new(config.max_in_flight),
+            max_body: config.max_body,
+            fault_lines: Sampled::default(),
+            metrics,
+        };
+        let limits = Limits {
+            max_connections: config.max_connections,
+            header_timeout: HEADER_TIMEOUT,
+            max_head: MAX_HEAD,
+            drain: DRAIN,
+        };
+        Self { desk: Arc::new(desk), forwarder, spool, limits }
+    }
+
+    /// Serves `listener` and forwards until `shutdown`, then ends within about 7 s: requests in
+    /// hand get 2 s, work behind their answers 2 s more, the last try to forward 3 s.
+    ///
+    /// # Errors
+    /// [`RunError`], after the same orderly stop.
+    pub async fn run(
+        self,
+        listener: TcpListener,
+        shutdown: CancellationToken,
+    ) -> Result<(), RunError> {
+        let Self { desk, forwarder, spool, limits } = self;
+        let stop_serving = shutdown.child_token();
+        let stop_forwarding = CancellationToken::new();
+        let forwarding = tokio::spawn({
+            // A receiver that cannot forward must not go on as if it could.
+            let end = stop_serving.clone().drop_guard();
+            let stop = stop_forwarding.clone();
+            async move {
+                let _end = end;
+                forwarder.run(stop).await;
+            }
+        });
+        let tasks = TaskTracker::new();
+        let front = Front { desk, tasks: tasks.clone() };
+        server::serve(listener, front, limits, stop_serving).await;
+        tasks.close();
+        if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {
+            tracing::warn!(tasks = tasks.len(), "stopping with work in hand");
+        }
+        stop_forwarding.cancel();
+        let forwarded = forwarding.await.map_err(RunError::ForwarderDied);
+        spool.close().await;
+        forwarded
+    }
+}
