@@ -15,12 +15,15 @@ mod changes;
 mod clock;
 mod grouped;
 mod migrations;
-mod postgres;
+mod open;
 mod rows;
+
+mod postgres;
 mod sqlite;
 
 pub use clock::Clock;
 pub use grouped::Grouped;
+pub use open::open;
 pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
 pub use types::*;

@@ -1,6 +1,7 @@
 //! What asking the gate writes: an attempt and a lease, or the reason why not.
 
 use super::case::ended;
+use super::finish::accepted_meanwhile;
 use super::{LinkWrite, Writes};
 use crate::rows::{StoredCase, StoredNotification};
 use crate::{AttemptRow, Begin, BeginRequest, OpenAttempt};
@@ -41,6 +42,10 @@ pub(crate) fn begin_changes(
         contact: snapshot.contact.clone(),
     };
     let verdict = gate(&question, rules, now);
+    if verdict != Verdict::NotNow && accepted_meanwhile(&question.notification) {
+        // The worker that held it crashed, but an attempt before is known to have arrived.
+        return arrived(snapshot, now);
+    }
     let asked = Asked { request, snapshot, rules, keys, now };
     match verdict {
         Verdict::NotNow => asked.not_now(),
@@ -60,6 +65,15 @@ pub(crate) fn begin_changes(
         }
         Verdict::Park { reason } => asked.park(reason),
     }
+}
+
+fn arrived(snapshot: BeginSnapshot, now: Timestamp) -> (Begin, Writes) {
+    let mut writes = Writes::default();
+    let mut stored = snapshot.notification;
+    close_doubt(&mut stored.notification, &mut writes, now);
+    let (state, reason) = (NotificationState::Sent, Reason::Accepted);
+    writes.notifications.push((ended(&stored, state, reason), now));
+    (Begin::NotSent { state, reason }, writes)
 }
 
 struct Asked<'a> {

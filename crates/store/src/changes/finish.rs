@@ -10,7 +10,7 @@ use relink_core::account::Contact;
 use relink_core::attempt::{Outcome, OutcomeKind, Reason};
 use relink_core::case::Case;
 use relink_core::next_step::after_attempt;
-use relink_core::notification::NotificationState;
+use relink_core::notification::{Notification, NotificationState};
 use relink_core::policy::Rules;
 
 /// Everything about one notification whose attempt or look-up ended.
@@ -75,8 +75,14 @@ pub(super) struct Late {
     pub(super) provider_message_id: Option<String>,
 }
 
-/// Says on the attempt in doubt what became of it. An acceptance ends the notification, unless
-/// another worker is sending it at this moment: that one's outcome will.
+/// Whether an earlier attempt turned out to be accepted while this one was under way.
+pub(super) fn accepted_meanwhile(notification: &Notification) -> bool {
+    notification.state == NotificationState::Sending
+        && notification.reason == Some(Reason::Accepted)
+}
+
+/// Says on the attempt in doubt what became of it. An acceptance ends the notification; while
+/// another worker is sending it, it is noted on the row and ends it together with that attempt.
 pub(super) fn late_changes(
     late: Late,
     mut stored: StoredNotification,
@@ -102,6 +108,8 @@ pub(super) fn late_changes(
     }
     if stored.notification.state == NotificationState::Sending {
         if stored.notification.lease_until.is_some_and(|until| until > now) {
+            stored.notification.reason = Some(Reason::Accepted);
+            writes.notifications.push((stored, now));
             return;
         }
         // The attempt after this one was left without an outcome as well.
