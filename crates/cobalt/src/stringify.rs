@@ -74,14 +74,22 @@ pub(crate) fn number_text(number: f64) -> String {
     if number == 0.0 {
         return "0".to_owned();
     }
-    // Rust's exponent form has the fewest digits that read back as the same double, which is
-    // what ECMAScript asks for; only the place of the point differs.
-    let shortest = format!("{:e}", number.abs());
+    let shortest = shortest_digits(number.abs());
     let (mantissa, exponent) = shortest.split_once('e').unwrap_or((&shortest, "0"));
     let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
     let exponent: i32 = exponent.parse().unwrap_or(0);
     let sign = if number < 0.0 { "-" } else { "" };
     format!("{sign}{}", place_point(&digits, exponent))
+}
+
+/// The fewest digits that read back as the same double and, among those, the closest to it; of
+/// two equally close the even one. Rust's own shortest form is all this but even: rounding the
+/// exact value to as many digits is.
+fn shortest_digits(number: f64) -> String {
+    let shortest = format!("{number:e}");
+    let digits = shortest.bytes().take_while(|byte| *byte != b'e').filter(u8::is_ascii_digit);
+    let rounded = format!("{number:.*e}", digits.count().saturating_sub(1));
+    if rounded.parse() == Ok(number) { rounded } else { shortest }
 }
 
 fn place_point(digits: &str, exponent: i32) -> String {
