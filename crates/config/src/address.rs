@@ -6,6 +6,13 @@ use crate::types::Mailbox;
 use relink_core::masked::{EmailAddress, PhoneNumber};
 use std::net::{IpAddr, SocketAddr};
 
+const URL: &str = "write it like \"https://relink.example.org\"";
+const SOCKET: &str = "write address and port, such as \"127.0.0.1:8080\", \"0.0.0.0:8080\" for every IPv4 interface or \"[::]:8080\" for all";
+const MAILBOX: &str = "write \"Acme Health <no-reply@acme.example>\" or only the address";
+const PHONE: &str = "write it like \"+15005550006\"";
+const HOST: &str =
+    "write a host name or an IP address alone: no scheme, no port, such as \"smtp.example.org\"";
+
 /// What may follow the host of a URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum UrlPath {
@@ -18,7 +25,7 @@ pub(crate) enum UrlPath {
 /// An `https` URL, or an `http` one to this machine; no trailing slash.
 pub(crate) fn url(path: UrlPath) -> Kind<String> {
     Kind::new(Shape::Url, move |raw| {
-        let text = plain_text(raw, 500)?;
+        let text = plain_text(raw, 500).map_err(|fault| fault.advised(URL))?;
         checked_url(&text, path).map_err(|fault| Fault { hide_value: text.contains('@'), ..fault })
     })
 }
@@ -26,30 +33,25 @@ pub(crate) fn url(path: UrlPath) -> Kind<String> {
 /// `127.0.0.1:8080`; port 0 takes a free one.
 pub(crate) fn socket_address() -> Kind<SocketAddr> {
     Kind::new(Shape::SocketAddress, |raw| {
-        plain_text(raw, 100)?.parse().map_err(|_| {
-            Fault::new(
-                "is not an IP address with a port",
-                "write address and port, such as \"127.0.0.1:8080\", \"0.0.0.0:8080\" for every IPv4 interface or \"[::]:8080\" for all",
-            )
-        })
+        let text = plain_text(raw, 100).map_err(|fault| fault.advised(SOCKET))?;
+        text.parse().map_err(|_| Fault::new("is not an IP address with a port", SOCKET))
     })
 }
 
 /// `Name <address>` or an address.
 pub(crate) fn mailbox() -> Kind<Mailbox> {
     Kind::new(Shape::Mailbox, |raw| {
-        let text = plain_text(raw, 400)?;
+        let text = plain_text(raw, 400).map_err(|fault| fault.advised(MAILBOX))?;
         let (name, address) = match text.strip_suffix('>').and_then(|open| open.rsplit_once('<')) {
             Some((name, address)) => (name.trim(), address),
             None => ("", text.as_str()),
         };
         let name = name.strip_prefix('"').and_then(|n| n.strip_suffix('"')).unwrap_or(name);
-        let remedy = "write \"Acme Health <no-reply@acme.example>\" or only the address";
         if name.contains(['<', '>', '"', '\\']) {
-            return Err(Fault::new("has a name with quotes, brackets or backslashes", remedy));
+            return Err(Fault::new("has a name with quotes, brackets or backslashes", MAILBOX));
         }
         let address = EmailAddress::parse(address)
-            .map_err(|error| Fault::new(format!("is not a mailbox: {error}"), remedy))?;
+            .map_err(|error| Fault::new(format!("is not a mailbox: {error}"), MAILBOX))?;
         let name = (!name.is_empty()).then(|| name.to_owned());
         Ok(Mailbox { name, address: address.expose().to_owned() })
     })
@@ -58,23 +60,21 @@ pub(crate) fn mailbox() -> Kind<Mailbox> {
 /// A phone number in E.164.
 pub(crate) fn phone() -> Kind<String> {
     Kind::new(Shape::Phone, |raw| {
-        PhoneNumber::parse(&plain_text(raw, 40)?)
+        let text = plain_text(raw, 40).map_err(|fault| fault.advised(PHONE))?;
+        PhoneNumber::parse(&text)
             .map(|number| number.expose().to_owned())
-            .map_err(|error| Fault::new(error.to_string(), "write it like \"+15005550006\""))
+            .map_err(|error| Fault::new(error.to_string(), PHONE))
     })
 }
 
 /// A host name or an IP address to connect to.
 pub(crate) fn host() -> Kind<String> {
     Kind::new(Shape::Text, |raw| {
-        let text = plain_text(raw, 253)?;
+        let text = plain_text(raw, 253).map_err(|fault| fault.advised(HOST))?;
         if is_host_name(&text) || text.parse::<IpAddr>().is_ok() {
             return Ok(text);
         }
-        Err(Fault::new(
-            "is not a host",
-            "write a host name or an IP address alone: no scheme, no port, such as \"smtp.example.org\"",
-        ))
+        Err(Fault::new("is not a host", HOST))
     })
 }
 
@@ -88,8 +88,7 @@ pub(crate) fn is_this_machine(host: &str) -> bool {
 }
 
 fn checked_url(text: &str, allowed: UrlPath) -> Result<String, Fault> {
-    let example = "write it like \"https://relink.example.org\"";
-    let not_a_url = |why: &str| Fault::new(format!("is not a usable URL: {why}"), example);
+    let not_a_url = |why: &str| Fault::new(format!("is not a usable URL: {why}"), URL);
     let (scheme, rest) =
         text.split_once("://").ok_or_else(|| not_a_url("it does not start with https://"))?;
     let (authority, path) = match rest.find(['/', '?', '#']) {

@@ -33,9 +33,12 @@ impl Unknown {
     /// Its value stays out: it may be a secret under a misspelt name.
     pub(crate) fn problem(self, known: &[Key]) -> Problem {
         let name: String = self.name.chars().flat_map(char::escape_debug).take(40).collect();
-        let (key, table) = match self.table.as_str() {
-            "" => (name, "the top of the file".to_owned()),
-            table => (format!("{table}.{name}"), format!("[{table}]")),
+        let (key, what) = match self.table.as_str() {
+            "" => (name, "is not a table or key that is known".to_owned()),
+            table => {
+                let header = table.split('[').next().unwrap_or(table);
+                (format!("{table}.{name}"), format!("is not a key of [{header}]"))
+            }
         };
         let elsewhere = places_of(&self.name, known);
         let remedy = match nearest(&self.name, &self.siblings) {
@@ -45,7 +48,6 @@ impl Unknown {
             }
             None => format!("remove it; known here: {}", self.siblings.join(", ")),
         };
-        let what = format!("is not a key of {table}");
         Problem { key, line: Some(self.line), value: None, what, remedy }
     }
 }

@@ -83,6 +83,11 @@ impl Fault {
         Self { what: what.into(), remedy: remedy.into(), hide_value: false }
     }
 
+    /// The same fault with advice that fits better.
+    pub(crate) fn advised(self, remedy: &str) -> Self {
+        Self { remedy: remedy.to_owned(), ..self }
+    }
+
     /// Keeps the value out of the report.
     pub(crate) fn hidden(self) -> Self {
         Self { hide_value: true, ..self }

@@ -15,6 +15,7 @@ mod problem;
 mod role;
 
 mod address;
+mod ask;
 mod key;
 mod kind;
 mod reader;
@@ -24,6 +25,18 @@ mod units;
 
 mod print;
 mod schema;
+
+#[cfg(test)]
+mod testing;
+
+#[cfg(test)]
+mod fault_tests;
+
+#[cfg(test)]
+mod load_tests;
+
+#[cfg(test)]
+mod manual_tests;
 
 pub use api_key::{NotAuthenticated, authenticate};
 pub use env::{Env, ProcessEnv};

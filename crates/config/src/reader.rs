@@ -4,10 +4,10 @@
 //!
 //! It never puts the value of a secret, of an unknown key, of a table or of a list into a fault.
 
+use crate::ask::Ask;
 use crate::key::{Key, Unknown};
-use crate::kind::{Fault, Kind, Raw, Shape};
+use crate::kind::{Fault, Raw};
 use crate::{Env, Problem};
-use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -29,7 +29,7 @@ pub(crate) struct Reader<'a> {
     pub(crate) env: &'a dyn Env,
     pub(crate) report: Report,
     /// Filled instead of values when the keys themselves are asked for.
-    keys: Option<Vec<Key>>,
+    pub(crate) keys: Option<Vec<Key>>,
     unknown: Vec<Unknown>,
 }
 
@@ -45,13 +45,6 @@ pub(crate) struct Section<'r, 'a> {
     /// Whether what stands here is going to be used: a secret of a channel that is switched off
     /// need not exist.
     pub(crate) in_use: bool,
-}
-
-/// A key about to be read.
-pub(crate) struct Ask<'s, 'r, 'a> {
-    pub(crate) section: &'s mut Section<'r, 'a>,
-    pub(crate) name: &'static str,
-    doc: &'static str,
 }
 
 /// Walks `text` with `walk`. Without a problem in the report there is a value.
@@ -159,7 +152,8 @@ impl<'r, 'a> Section<'r, 'a> {
         self.child(path, written, read)
     }
 
-    fn child<T>(
+    /// Reads the table at `path`, which must be one if it is written.
+    pub(crate) fn child<T>(
         &mut self,
         path: String,
         written: Option<Written<'a>>,
@@ -229,9 +223,17 @@ impl<'r, 'a> Section<'r, 'a> {
         self.reader.base_dir.join(path)
     }
 
-    /// The value of the key `name`, if it is written.
+    /// The value of `name`, if it is written: a key, or a place within it such as `steps[1].at`.
     pub(crate) fn written(&self, name: &str) -> Option<Written<'a>> {
-        self.table.and_then(|table| table.get(name))
+        let mut parts = name.split('.').flat_map(|part| part.split('['));
+        let mut value = self.table?.get(parts.next()?)?;
+        for part in parts {
+            value = match part.strip_suffix(']') {
+                Some(index) => value.get_ref().get(index.parse::<usize>().ok()?)?,
+                None => value.get_ref().get(part)?,
+            };
+        }
+        Some(value)
     }
 
     fn note_unknown(self) {
@@ -246,120 +248,5 @@ impl<'r, 'a> Section<'r, 'a> {
                 });
             }
         }
-    }
-}
-
-impl<'a> Ask<'_, '_, 'a> {
-    /// A key with a default.
-    pub(crate) fn or<T>(self, kind: Kind<T>, default: Raw<'static>) -> Option<T> {
-        let ask = self.describe(kind.shape.clone(), Some(default.to_json()), false);
-        let read = match ask.written() {
-            Some(value) => kind.read(&Raw::of(value.get_ref())),
-            None => kind.read(&default),
-        };
-        ask.checked(read)
-    }
-
-    /// A key that must be written.
-    pub(crate) fn required<T>(self, kind: Kind<T>, remedy: &str) -> Option<T> {
-        let ask = self.describe(kind.shape.clone(), None, true);
-        let read = match ask.written() {
-            Some(value) => kind.read(&Raw::of(value.get_ref())),
-            None => Err(Fault::new("is missing", remedy)),
-        };
-        ask.checked(read)
-    }
-
-    /// A key that may be absent: the outer none is a fault, the inner one absence.
-    pub(crate) fn optional<T>(self, kind: Kind<T>) -> Option<Option<T>> {
-        let ask = self.describe(kind.shape.clone(), None, false);
-        let read = ask.written().map(|value| kind.read(&Raw::of(value.get_ref()))).transpose();
-        ask.checked(read)
-    }
-
-    /// A list of single values with a default; an empty default means that it must be written.
-    pub(crate) fn list<T>(self, kind: &Kind<T>, default: &[&'static str]) -> Option<Vec<T>> {
-        let shape = Shape::List(Box::new(kind.shape.clone()));
-        let (default_json, required) = (json!(default), default.is_empty());
-        let ask = self.describe(shape, (!required).then_some(default_json), required);
-        ask.each(default, |section, name, written, raw| {
-            let read = kind.read(raw);
-            read.map_err(|fault| section.fault(name, written, fault)).ok()
-        })
-    }
-
-    /// Every element of the list through `item`, or of `default` when there is no list.
-    pub(crate) fn each<T>(
-        self,
-        default: &[&'static str],
-        item: impl Fn(&mut Section<'_, 'a>, &str, Option<Written<'a>>, &Raw<'_>) -> Option<T>,
-    ) -> Option<Vec<T>> {
-        let (section, name) = (self.section, self.name);
-        let Some(written) = section.written(name) else {
-            return default
-                .iter()
-                .map(|text| item(section, name, None, &Raw::Text(text)))
-                .collect();
-        };
-        let Some(list) = written.get_ref().as_array() else {
-            let remedy = "write a list in brackets, such as [\"one\", \"two\"]";
-            let fault = Fault::of_type(&Raw::of(written.get_ref()), "a list", remedy);
-            section.problem(name, fault.hidden());
-            return None;
-        };
-        let items: Vec<Option<T>> = list
-            .iter()
-            .enumerate()
-            .map(|(n, v)| item(section, &format!("{name}[{n}]"), Some(v), &Raw::of(v.get_ref())))
-            .collect();
-        items.into_iter().collect()
-    }
-
-    /// A list of tables, each read by `item`. The outer none is a fault in any of them, the
-    /// inner one the absence of the whole list.
-    pub(crate) fn tables<T>(
-        self,
-        default: Option<Value>,
-        mut item: impl FnMut(&mut Section<'_, 'a>) -> Option<T>,
-    ) -> Option<Option<Vec<T>>> {
-        let Ask { section, name, .. } = self.describe(Shape::Tables, default, false);
-        let path = section.path_of(name);
-        if section.reader.keys.is_some() {
-            section.child(format!("{path}[]"), None, &mut item);
-            return None;
-        }
-        let Some(written) = section.written(name) else {
-            return Some(None);
-        };
-        let Some(list) = written.get_ref().as_array() else {
-            let remedy = format!("write one [[{path}]] table for each");
-            let fault = Fault::of_type(&Raw::of(written.get_ref()), "a list of tables", &remedy);
-            section.problem(name, fault.hidden());
-            return None;
-        };
-        let items: Vec<Option<T>> = list
-            .iter()
-            .enumerate()
-            .map(|(n, value)| section.child(format!("{path}[{n}]"), Some(value), &mut item))
-            .collect();
-        items.into_iter().collect::<Option<Vec<T>>>().map(Some)
-    }
-
-    /// The value in the file, if it is there.
-    pub(crate) fn written(&self) -> Option<Written<'a>> {
-        self.section.written(self.name)
-    }
-
-    /// Notes the key when the keys themselves are wanted.
-    pub(crate) fn describe(self, shape: Shape, default: Option<Value>, required: bool) -> Self {
-        let path = self.section.path_of(self.name);
-        if let Some(keys) = &mut self.section.reader.keys {
-            keys.push(Key { path, doc: self.doc, shape, default, required });
-        }
-        self
-    }
-
-    fn checked<T>(self, read: Result<T, Fault>) -> Option<T> {
-        read.map_err(|fault| self.section.problem(self.name, fault)).ok()
     }
 }

@@ -31,11 +31,9 @@ fn table() -> Map<String, Value> {
 /// Puts `key` into the tree of tables below `into`, making the tables on the way.
 fn place(into: &mut Map<String, Value>, parts: &[&str], key: &Key) {
     let Some((first, rest)) = parts.split_first() else { return };
-    if rest.is_empty() && key.required {
-        let required = into.entry("required").or_insert_with(|| json!([]));
-        if let Some(names) = required.as_array_mut() {
-            names.push(json!(first));
-        }
+    // A table with a required key is required itself; a list of tables may be left out.
+    if key.required && (rest.is_empty() || !key.path.contains("[]")) {
+        require(into, first);
     }
     let Some(properties) = into.get_mut("properties").and_then(Value::as_object_mut) else {
         return;
@@ -49,6 +47,13 @@ fn place(into: &mut Map<String, Value>, parts: &[&str], key: &Key) {
     let inner = if first.ends_with("[]") { child.get_mut("items") } else { Some(child) };
     if let Some(inner) = inner.and_then(Value::as_object_mut) {
         place(inner, rest, key);
+    }
+}
+
+fn require(table: &mut Map<String, Value>, name: &str) {
+    let names = table.entry("required").or_insert_with(|| json!([]));
+    if let Some(names) = names.as_array_mut().filter(|names| !names.contains(&json!(name))) {
+        names.push(json!(name));
     }
 }
 

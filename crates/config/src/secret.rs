@@ -3,8 +3,9 @@
 //!
 //! No error says what was found, only where: a value that does not fit is never repeated.
 
+use crate::ask::Ask;
 use crate::kind::{Fault, Raw, Shape};
-use crate::reader::{Ask, Section, Written};
+use crate::reader::{Section, Written};
 use relink_core::masked::Secret;
 use serde_json::{Value, json};
 use std::io::Read as _;
@@ -70,14 +71,16 @@ impl<'a> Ask<'_, '_, 'a> {
         section.resolve_value(name, written, Privacy::Secret).flatten()
     }
 
-    /// A list of values from elsewhere, such as URLs with a password in them.
+    /// A list of values from elsewhere, such as URLs with a password in them. Those that are
+    /// missing from a section that is not in use are left out.
     pub(crate) fn sourced_list(self, default: &'static [&'static str]) -> Option<Vec<Secret>> {
         let shape = Shape::List(Box::new(Shape::Sourced { secret: false }));
         let ask = self.describe(shape, Some(json!(default)), false);
-        ask.each(default, |section, name, written, raw| match written {
-            Some(written) => section.resolve_value(name, written, Privacy::Plain).flatten(),
-            None => raw.as_text().map(Secret::new),
-        })
+        let values = ask.each(default, |section, name, written, raw| match written {
+            Some(written) => section.resolve_value(name, written, Privacy::Plain),
+            None => Some(raw.as_text().map(Secret::new)),
+        });
+        values.map(|values| values.into_iter().flatten().collect())
     }
 
     /// Where the value comes from, without fetching it.
@@ -107,6 +110,13 @@ impl<'a> Section<'_, 'a> {
         if privacy == Privacy::Secret && matches!(source, Source::Literal(_)) {
             let remedy = "keep it out of the file: { env = \"NAME\" } or { file = \"path\" }";
             self.warn(name, "is a secret written into the file", remedy);
+        }
+        if let Source::Literal(text) = &source
+            && holds_password(text.expose())
+        {
+            let remedy =
+                "keep the whole URL out of the file: { env = \"NAME\" } or { file = \"path\" }";
+            self.warn(name, "has a password written into the file", remedy);
         }
         match self.fetch(name, source) {
             Ok(secret) => Some(Some(secret)),
@@ -145,8 +155,12 @@ impl<'a> Section<'_, 'a> {
     fn fetch_env(&self, variable: &str) -> Result<Secret, Fault> {
         // Somebody may have written the secret itself where its name belongs.
         let is_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
-        let shown = if variable.chars().all(is_name) { variable } else { "named here" };
-        let remedy = format!("set the environment variable {shown}, or use {{ file = \"path\" }}");
+        let named = variable.chars().all(is_name);
+        let shown = if named { variable } else { "named here" };
+        let remedy = match named {
+            true => format!("set {variable}, or use {{ file = \"path\" }}"),
+            false => "set it; env takes the name of a variable, not the value itself".to_owned(),
+        };
         let fault = |what: String| Fault::new(what, remedy.clone()).hidden();
         let text = self.reader.env.var(variable).ok_or_else(|| {
             fault(format!("comes from the environment variable {shown}, which is not set"))
@@ -209,6 +223,13 @@ fn source_of(value: &DeValue<'_>) -> Result<Source, Fault> {
     source.filter(|_| table.len() == 1).ok_or_else(|| {
         Fault::new("is a table without exactly one of env and file, as text", REMEDY).hidden()
     })
+}
+
+/// Whether a URL carries a password, other than the one every new RabbitMQ has.
+fn holds_password(text: &str) -> bool {
+    let authority = text.split_once("://").and_then(|(_, rest)| rest.split('/').next());
+    let user = authority.and_then(|authority| authority.rsplit_once('@')).map(|(user, _)| user);
+    user.is_some_and(|user| user.contains(':') && user != "guest:guest")
 }
 
 /// The text without one line break at its end.

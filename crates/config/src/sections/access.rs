@@ -15,11 +15,15 @@ pub(super) fn api(s: &mut Section<'_, '_>) -> Option<Vec<ApiKey>> {
         .tables(None, api_key)
         .map(Option::unwrap_or_default);
     let keys = unique_ids(s, "keys", keys, |key| &key.id)?;
+    if keys.is_empty() {
+        let what = "is empty: the app's API and the console refuse everybody";
+        s.warn("keys", what, "add [[api.keys]] with id, role and secret");
+    }
     for (n, key) in keys.iter().enumerate() {
         if keys.iter().take(n).any(|other| other.secret == key.secret) {
-            let what = "holds the same secret as a key before it";
+            let what = "is the secret of a key before it too";
             let fault = Fault::new(what, "give every key a secret of its own").hidden();
-            s.problem(&format!("keys[{n}]"), fault);
+            s.problem(&format!("keys[{n}].secret"), fault);
             return None;
         }
     }
@@ -94,8 +98,8 @@ pub(super) fn unique_ids<T>(
         .iter()
         .enumerate()
         .find(|(n, item)| items.iter().take(*n).any(|earlier| id_of(earlier) == id_of(item)));
-    let Some((n, item)) = double else { return Some(items) };
-    let what = format!("has the id \"{}\", which an entry before it has too", id_of(item));
-    s.problem(&format!("{name}[{n}]"), Fault::new(what, "give every entry an id of its own"));
+    let Some((n, _)) = double else { return Some(items) };
+    let what = "is the id of an entry before it too";
+    s.problem(&format!("{name}[{n}].id"), Fault::new(what, "give every entry an id of its own"));
     None
 }

@@ -78,8 +78,12 @@ fn warn_of_dead_secrets(s: &mut Section<'_, '_>, secrets: Option<&[WebhookSecret
         );
     }
     for (n, secret) in secrets.iter().enumerate().filter(|(_, secret)| !live(secret)) {
-        let what = format!("holds the secret \"{}\", which has run out", secret.id);
-        s.warn(&format!("webhook_secrets[{n}]"), what, "remove it, or move its not_after");
+        let what = format!("has passed: the secret \"{}\" no longer counts", secret.id);
+        s.warn(
+            &format!("webhook_secrets[{n}].not_after"),
+            what,
+            "remove the secret, or move the end",
+        );
     }
 }
 

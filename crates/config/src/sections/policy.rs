@@ -103,15 +103,15 @@ fn faults(policy: &Policy) -> Vec<(String, Fault)> {
     }
     let mut latest = Duration::ZERO;
     for (n, step) in policy.steps.iter().enumerate() {
-        let key = format!("steps[{n}]");
+        let key = format!("steps[{n}].at");
         if step.at < latest {
-            fault(&key, "comes before the step above it", "put the steps in order of `at`");
+            fault(&key, "is earlier than the step above it", "put the steps in order of at");
         }
         if policy.settle.saturating_add(step.at) >= policy.expire {
             fault(
                 &key,
-                "comes after the case has expired: settle + at is not shorter than expire",
-                "make its `at` shorter, or expire longer",
+                "is when the case has expired: settle + at is not shorter than expire",
+                "make it shorter, or expire longer",
             );
         }
         latest = latest.max(step.at);
@@ -124,7 +124,7 @@ fn warn_of_silent_steps(s: &mut Section<'_, '_>, policy: &Policy, usable: Enable
         if !step.channels.iter().any(|channel| usable.has(*channel)) {
             let remedy = "switch one of its channels on, or remove the step";
             s.warn(
-                &format!("steps[{n}]"),
+                &format!("steps[{n}].channels"),
                 "can send nothing: none of its channels is switched on",
                 remedy,
             );

@@ -64,7 +64,7 @@ fn checked_urls(s: &mut Section<'_, '_>, urls: Vec<Secret>) -> Option<Vec<Secret
             s.problem("urls", fault.hidden());
             return None;
         }
-        if url.expose().starts_with("amqp://") && leaves_this_machine(url) {
+        if s.in_use && url.expose().starts_with("amqp://") && leaves_this_machine(url) {
             let remedy = "use amqps:// unless the network between is private";
             s.warn("urls", "reaches a broker on another host unencrypted", remedy);
         }
