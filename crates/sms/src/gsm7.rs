@@ -42,18 +42,24 @@ pub(crate) fn fold(text: &str) -> String {
     folded.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The longest beginning of `text` that takes at most `most` septets, without a torn end.
+/// The longest beginning of `text` that takes at most `most` septets: whole words where there is
+/// more than one, and no loose punctuation at the end.
 pub(crate) fn cut(text: &str, most: usize) -> &str {
     let mut left = most;
-    let end = text.char_indices().find(|(_, c)| match septets_of(*c) {
+    let over = text.char_indices().find(|(_, c)| match septets_of(*c) {
         Some(size) if size <= left => {
             left -= size;
             false
         }
         Some(_) | None => true,
     });
-    let end = end.map_or(text.len(), |(at, _)| at);
-    text.get(..end).unwrap_or_default().trim_end_matches([' ', '-', ',', '.', '&', '('])
+    let Some((end, next)) = over else { return text };
+    let fitting = text.get(..end).unwrap_or_default();
+    let whole_words = match fitting.rsplit_once(' ') {
+        Some((words, _torn)) if next != ' ' => words,
+        Some(_) | None => fitting,
+    };
+    whole_words.trim_end_matches([' ', '-', ',', '.', '&', '('])
 }
 
 fn likeness(c: char) -> &'static str {
@@ -133,6 +139,9 @@ mod tests {
         for (text, most, expected) in [
             ("Acme Health", 20, "Acme Health"),
             ("Acme Health", 5, "Acme"),
+            ("Acme Health", 8, "Acme"),
+            ("Acme Health Care", 11, "Acme Health"),
+            ("Acmehealth", 4, "Acme"),
             ("Acme, Inc.", 6, "Acme"),
             ("a€b", 2, "a"),
             ("a€b", 3, "a€"),

@@ -13,5 +13,8 @@ mod classify;
 mod look_up;
 mod sender;
 
+#[cfg(test)]
+mod scripted;
+
 pub use sender::{SmsSender, SmsSetupError};
 pub use text::TextError;

@@ -67,10 +67,15 @@ impl Texts {
         }
         let texts = Self { templates, name: gsm7::fold(instance_name) };
         let link = format!("{}{}", public_url.trim_end_matches('/'), "x".repeat(LINK_TAIL));
+        let mut most = 0;
         for (template, _) in TEMPLATES {
-            texts.fit(template, &link)?;
+            match texts.fit(template, &link) {
+                Ok(_) => {}
+                Err(TextError::LinkTooLong { excess }) => most = most.max(excess),
+                Err(error) => return Err(error),
+            }
         }
-        Ok(texts)
+        if most > 0 { Err(TextError::LinkTooLong { excess: most }) } else { Ok(texts) }
     }
 
     /// The message about `kind`; `reminder` when an earlier one has gone out.
