@@ -1,8 +1,14 @@
-SELECT n.notification_id, n.case_id, n.account_ref, n.step, n.channel, n.contact_id, n.state, n.reason,
-       n.planned_for, n.due_at, n.wake_at, n.fence, n.lease_owner, n.lease_until, n.attempts, n.spent, n.doubts,
-       n.looks, n.link_key
-FROM notifications AS n
-JOIN cases AS c ON c.case_id = n.case_id
-WHERE c.account_ref = ANY ($1::text[]) AND c.closed_at IS NULL
-ORDER BY n.notification_id
-FOR UPDATE OF n
+-- Locked in the order of their ids, as everywhere; answered in the order of the timeline.
+WITH locked AS MATERIALIZED (
+    SELECT n.*
+    FROM notifications AS n
+    JOIN cases AS c ON c.case_id = n.case_id
+    WHERE c.account_ref = ANY ($1::text[]) AND c.closed_at IS NULL
+    ORDER BY n.notification_id
+    FOR UPDATE OF n
+)
+SELECT notification_id, case_id, account_ref, step, channel, contact_id, state, reason,
+       planned_for, due_at, wake_at, fence, lease_owner, lease_until, attempts, spent, doubts,
+       looks, link_key
+FROM locked
+ORDER BY planned_for, created_at, ordinal
