@@ -1,5 +1,6 @@
 //! The only crate that speaks Cobalt: what it sends ([`verify`], then [`event`]), what the
-//! customer's app passes on from it ([`report`]).
+//! customer's app passes on from it ([`report`]), and what it can be asked ([`client`], with
+//! [`listed`] for its list of past events).
 //!
 //! Built on what Cobalt's public pages say; where they contradict each other, every variant is
 //! understood. Never lets a token, a body or a signature into a log or an error.
@@ -12,7 +13,16 @@ pub mod verify;
 pub mod event;
 pub mod report;
 
+mod answer;
+pub mod client;
+pub mod listed;
+
+#[cfg(test)]
+mod pretend;
+
+pub use client::{CobaltClient, CobaltError, CobaltSetupError, Probe, Settings};
 pub use event::{Arrival, Oddity, ParseError, Parsed, Reading, parse};
 pub use json::JsonError;
+pub use listed::{EventFilter, EventsPage, ListedEvent};
 pub use report::{Report, parse_report};
 pub use verify::{SignedForm, VerifiedRequest, Verifier, VerifyError};
