@@ -47,8 +47,13 @@ pub(crate) fn finish_changes(
         late_changes(late, stored, &attempt, &mut writes, now);
         return (Finished::Late, writes);
     }
-    let next =
-        after_attempt(outcome, &stored.notification, contact.as_ref(), rules, request.jitter, now);
+    let next = if accepted_meanwhile(&stored.notification) {
+        // However this one ended, the person has the message.
+        after_attempt(&Outcome::Accepted, &stored.notification, None, rules, 0.0, now)
+    } else {
+        let contact = contact.as_ref();
+        after_attempt(outcome, &stored.notification, contact, rules, request.jitter, now)
+    };
     if matches!(outcome, Outcome::Unknown { .. }) {
         stored.notification.doubts = stored.notification.doubts.saturating_add(1);
     }
