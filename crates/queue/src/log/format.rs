@@ -294,3 +294,7 @@ fn is_unfinished(tail: &[u8]) -> bool {
         None => true,
     }
 }
+
+#[cfg(test)]
+#[path = "format_tests.rs"]
+mod tests;

@@ -196,7 +196,7 @@ impl SegmentLog {
         &self,
         id: &str,
         bytes: Bytes,
-    ) -> impl Future<Output = Result<Receipt, AppendError>> + Send + 'static {
+    ) -> impl Future<Output = Result<Receipt, AppendError>> + Send + use<> {
         let handed_in = self.hand_in(id, bytes);
         async move {
             // A reply that never comes means that the writer is gone.
