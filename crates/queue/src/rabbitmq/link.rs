@@ -1,0 +1,208 @@
+//! One connection with one channel on it, owned by one task: dialled under deadlines, with
+//! everything declared, dropped at the first fault.
+
+use super::topology::Topology;
+use crate::QueueError;
+use futures_util::StreamExt as _;
+use lapin::options::{
+    ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
+};
+use lapin::types::FieldTable;
+use lapin::uri::AMQPUri;
+use lapin::{Channel, Connection, ConnectionProperties, ErrorKind, Event, ExchangeKind};
+use relink_config::RabbitMq;
+use relink_core::masked::Secret;
+use relink_core::wire::Topic;
+use std::str::FromStr as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// For the whole handshake: the library alone waits for ever on a peer that accepts and says
+/// nothing.
+const CONNECT: Duration = Duration::from_secs(3);
+
+/// For any other answer of the broker.
+pub(crate) const RPC: Duration = Duration::from_secs(5);
+
+/// Seconds; a silent peer is noticed after twice this.
+const HEARTBEAT: u16 = 10;
+
+/// AMQP's reply code for "exists with other arguments".
+const PRECONDITION_FAILED: u16 = 406;
+
+/// Knows where the brokers are; takes them in turn.
+pub(crate) struct Dialer {
+    urls: Vec<Secret>,
+    next: AtomicUsize,
+    name: String,
+    pub(crate) topology: Topology,
+}
+
+impl Dialer {
+    pub(crate) fn new(config: RabbitMq, name: &str) -> Self {
+        Self {
+            topology: Topology::new(&config.prefix),
+            urls: config.urls,
+            next: AtomicUsize::new(0),
+            name: name.to_owned(),
+        }
+    }
+
+    /// Connects to the first broker that answers, starting where the last success was, and
+    /// declares everything. `purpose` is shown in the broker's list of connections.
+    pub(crate) async fn dial(&self, purpose: &str) -> Result<Link, QueueError> {
+        let mut last = None;
+        for _ in 0..self.urls.len() {
+            let index = self.next.load(Ordering::Relaxed) % self.urls.len().max(1);
+            let Some(url) = self.urls.get(index) else { break };
+            match self.dial_one(url, purpose).await {
+                Ok(link) => return Ok(link),
+                // Somebody must act: another broker of the cluster would say the same.
+                Err(error @ QueueError::Mismatch(_)) => return Err(error),
+                Err(error) => {
+                    self.next.store(index + 1, Ordering::Relaxed);
+                    last = Some(error);
+                }
+            }
+        }
+        Err(last.unwrap_or_else(|| unreachable("(no url)", "none is configured")))
+    }
+
+    async fn dial_one(&self, url: &Secret, purpose: &str) -> Result<Link, QueueError> {
+        let mut uri = AMQPUri::from_str(url.expose())
+            .map_err(|_| unreachable("(unreadable url)", "not an amqp:// or amqps:// URL"))?;
+        uri.query.heartbeat = Some(HEARTBEAT);
+        uri.query.connection_timeout = Some(CONNECT.as_millis() as u64);
+        let place = format!("{}:{}", uri.authority.host, uri.authority.port);
+        let properties = ConnectionProperties::default()
+            .with_connection_name(format!("{} {purpose}", self.name).into());
+        let connection = within(&place, CONNECT, Connection::connect_uri(uri, properties)).await?;
+        let blocked = watch_blocked(&connection);
+        let channel = within(&place, RPC, connection.create_channel()).await?;
+        let link = Link { connection, channel, blocked, place, topology: self.topology.clone() };
+        link.declare().await?;
+        Ok(link)
+    }
+}
+
+/// A live connection and its channel.
+pub(crate) struct Link {
+    connection: Connection,
+    pub(crate) channel: Channel,
+    /// The reason while the broker blocks publishing.
+    pub(crate) blocked: watch::Receiver<Option<String>>,
+    pub(crate) place: String,
+    topology: Topology,
+}
+
+impl Link {
+    /// Whether nothing is known to be wrong with it.
+    pub(crate) fn is_usable(&self) -> bool {
+        let blocked = self.blocked.borrow().is_some();
+        !blocked && self.connection.status().connected() && self.channel.status().connected()
+    }
+
+    /// Turns on publisher confirms.
+    pub(crate) async fn confirm(&self) -> Result<(), QueueError> {
+        let select = self.channel.confirm_select(ConfirmSelectOptions::default());
+        within(&self.place, RPC, select).await
+    }
+
+    /// Declares everything: targets of dead letters before their sources.
+    async fn declare(&self) -> Result<(), QueueError> {
+        let topology = &self.topology;
+        self.exchange(&topology.dead_exchange()).await?;
+        self.exchange(&topology.exchange()).await?;
+        let dead = topology.dead_queue();
+        self.queue(&dead, topology.dead_arguments()).await?;
+        for topic in Topic::ALL.iter().copied() {
+            self.bind(&dead, &topology.dead_exchange(), topic).await?;
+            self.declare_topic(topic).await?;
+            self.bind(&topology.queue(topic), &topology.exchange(), topic).await?;
+        }
+        Ok(())
+    }
+
+    /// Declares one topic's queue and answers how many messages wait in it.
+    pub(crate) async fn declare_topic(&self, topic: Topic) -> Result<u64, QueueError> {
+        self.queue(&self.topology.queue(topic), self.topology.arguments(topic)).await
+    }
+
+    /// Declares the dead queue and answers how many messages wait in it.
+    pub(crate) async fn declare_dead(&self) -> Result<u64, QueueError> {
+        self.queue(&self.topology.dead_queue(), self.topology.dead_arguments()).await
+    }
+
+    async fn exchange(&self, name: &str) -> Result<(), QueueError> {
+        let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+        let (kind, none) = (ExchangeKind::Direct, FieldTable::default());
+        let declared = self.channel.exchange_declare(name.into(), kind, options, none);
+        within(&self.place, RPC, declared).await
+    }
+
+    async fn queue(&self, name: &str, arguments: FieldTable) -> Result<u64, QueueError> {
+        let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+        let declared = self.channel.queue_declare(name.into(), options, arguments);
+        let queue = within(&self.place, RPC, declared).await?;
+        Ok(u64::from(queue.message_count()))
+    }
+
+    async fn bind(&self, queue: &str, exchange: &str, topic: Topic) -> Result<(), QueueError> {
+        let (options, none) = (QueueBindOptions::default(), FieldTable::default());
+        let key = topic.as_str().into();
+        let bound = self.channel.queue_bind(queue.into(), exchange.into(), key, options, none);
+        within(&self.place, RPC, bound).await
+    }
+}
+
+/// Follows the broker's alarms; ends with the connection.
+fn watch_blocked(connection: &Connection) -> watch::Receiver<Option<String>> {
+    let (sender, receiver) = watch::channel(None);
+    let mut events = Box::pin(connection.events_listener());
+    tokio::spawn(async move {
+        loop {
+            let event = tokio::select! {
+                () = sender.closed() => break,
+                event = events.next() => event,
+            };
+            match event {
+                Some(Event::ConnectionBlocked(reason)) => drop(sender.send_replace(Some(reason))),
+                Some(Event::ConnectionUnblocked) => drop(sender.send_replace(None)),
+                // Whoever uses the connection meets the error itself.
+                Some(Event::Error(_)) | None => break,
+                Some(_) => {}
+            }
+        }
+    });
+    receiver
+}
+
+/// One call of the library under a deadline. After an error the link is not used again.
+pub(crate) async fn within<T>(
+    place: &str,
+    limit: Duration,
+    call: impl Future<Output = lapin::Result<T>>,
+) -> Result<T, QueueError> {
+    match tokio::time::timeout(limit, call).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(describe(place, &error)),
+        Err(_) => Err(unreachable(place, &format!("no answer within {limit:?}"))),
+    }
+}
+
+fn describe(place: &str, error: &lapin::Error) -> QueueError {
+    match error.kind() {
+        ErrorKind::ProtocolError(amqp) if amqp.get_id() == PRECONDITION_FAILED => {
+            QueueError::Mismatch(format!(
+                "{place} says: {}. Remove that queue or exchange once it is empty, or choose another queue.rabbitmq.prefix",
+                amqp.get_message()
+            ))
+        }
+        _ => unreachable(place, &error.to_string()),
+    }
+}
+
+pub(crate) fn unreachable(place: &str, why: &str) -> QueueError {
+    QueueError::Unreachable { place: place.to_owned(), why: why.to_owned() }
+}

@@ -1,0 +1,185 @@
+//! Publishing: a window of messages at a time, each persistent, mandatory and confirmed.
+//!
+//! The client library can hand a returned (unroutable) message to another message's confirm.
+//! So nothing is called stored until every confirm of the window has come and every message
+//! that any of them carried back has been taken out by its id.
+
+use super::envelope::properties;
+use super::link::{Dialer, Link, RPC};
+use crate::{OutMessage, PublishFault, Published, Publisher, QueueError};
+use lapin::options::BasicPublishOptions;
+use lapin::{BasicProperties, Confirmation, PublisherConfirm};
+use relink_core::wire::Topic;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// For every confirm of a window. After it the connection is given up; what was published may
+/// still arrive, and dies at the store's guard.
+const CONFIRM: Duration = Duration::from_secs(10);
+
+/// A publisher with a connection of its own.
+pub(crate) struct RabbitPublisher {
+    dialer: Arc<Dialer>,
+    window: usize,
+    link: Option<Link>,
+}
+
+/// A message as it goes out.
+pub(crate) struct Outgoing<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) body: &'a [u8],
+    pub(crate) properties: BasicProperties,
+}
+
+impl RabbitPublisher {
+    pub(crate) fn new(dialer: Arc<Dialer>, window: usize) -> Self {
+        Self { dialer, window, link: None }
+    }
+
+    /// Publishes one window to an exchange and answers for each message.
+    pub(crate) async fn window(
+        &mut self,
+        exchange: &str,
+        key: &str,
+        window: &[Outgoing<'_>],
+    ) -> Vec<Published> {
+        let fault = match self.take_link().await {
+            Ok(link) => match publish_window(&link, exchange, key, window).await {
+                Ok(published) => {
+                    self.link = Some(link);
+                    return published;
+                }
+                // The link is dropped: its channel may hold stale confirms.
+                Err(fault) => fault,
+            },
+            Err(error) => {
+                tracing::debug!(%error, "no connection to publish on");
+                PublishFault::Unreachable
+            }
+        };
+        vec![Published::NotStored(fault); window.len()]
+    }
+
+    /// The kept connection while it is good, else a new one.
+    async fn take_link(&mut self) -> Result<Link, QueueError> {
+        if let Some(link) = self.link.take().filter(Link::is_usable) {
+            return Ok(link);
+        }
+        let link = self.dialer.dial("publish").await?;
+        link.confirm().await?;
+        Ok(link)
+    }
+}
+
+#[async_trait::async_trait]
+impl Publisher for RabbitPublisher {
+    async fn publish(&mut self, topic: Topic, batch: &[OutMessage]) -> Vec<Published> {
+        let exchange = self.dialer.topology.exchange();
+        let mut answers = Vec::with_capacity(batch.len());
+        for window in batch.chunks(self.window) {
+            let outgoing: Vec<Outgoing<'_>> = window
+                .iter()
+                .map(|message| Outgoing {
+                    id: &message.id,
+                    body: &message.body,
+                    properties: properties(&message.id, topic.as_str(), message.trace),
+                })
+                .collect();
+            let published = self.window(&exchange, topic.as_str(), &outgoing).await;
+            let lost = self.link.is_none();
+            answers.extend(published);
+            if lost {
+                // The rest would only wait for the same deadline again.
+                let fault = Published::NotStored(PublishFault::Unreachable);
+                answers.resize(batch.len(), fault);
+                break;
+            }
+        }
+        answers
+    }
+}
+
+/// Either an answer for each message, or one fault for all: after a lost confirm nobody can
+/// tell which of the others was returned.
+async fn publish_window(
+    link: &Link,
+    exchange: &str,
+    key: &str,
+    window: &[Outgoing<'_>],
+) -> Result<Vec<Published>, PublishFault> {
+    let mut blocked = link.blocked.clone();
+    let work = async {
+        let confirms = hand_over(link, exchange, key, window).await?;
+        collect(confirms, window).await
+    };
+    tokio::select! {
+        published = work => published,
+        // A blocked connection neither writes nor confirms: everything on it just waits.
+        alarm = blocked.wait_for(Option::is_some) => {
+            let reason = alarm.ok().and_then(|reason| reason.clone());
+            Err(reason.map_or(PublishFault::Unreachable, PublishFault::Blocked))
+        }
+    }
+}
+
+async fn hand_over(
+    link: &Link,
+    exchange: &str,
+    key: &str,
+    window: &[Outgoing<'_>],
+) -> Result<Vec<PublisherConfirm>, PublishFault> {
+    let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+    let mut confirms = Vec::with_capacity(window.len());
+    for message in window {
+        let written = link.channel.basic_publish(
+            exchange.into(),
+            key.into(),
+            options,
+            message.body,
+            message.properties.clone(),
+        );
+        match tokio::time::timeout(RPC, written).await {
+            Ok(Ok(confirm)) => confirms.push(confirm),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "publishing failed");
+                return Err(PublishFault::Unreachable);
+            }
+            Err(_) => return Err(PublishFault::Unreachable),
+        }
+    }
+    Ok(confirms)
+}
+
+async fn collect(
+    confirms: Vec<PublisherConfirm>,
+    window: &[Outgoing<'_>],
+) -> Result<Vec<Published>, PublishFault> {
+    let deadline = Instant::now() + CONFIRM;
+    let mut acked = Vec::with_capacity(confirms.len());
+    let mut returned: HashSet<String> = HashSet::new();
+    for confirm in confirms {
+        let confirmation = match tokio::time::timeout_at(deadline, confirm).await {
+            Ok(Ok(confirmation)) => confirmation,
+            Ok(Err(_)) | Err(_) => return Err(PublishFault::Unreachable),
+        };
+        acked.push(confirmation.is_ack());
+        if matches!(confirmation, Confirmation::NotRequested) {
+            return Err(PublishFault::Unreachable);
+        }
+        if let Some(message) = confirmation.take_message() {
+            returned.insert(super::envelope::id_of(&message.delivery.properties));
+        }
+    }
+    let answer = |(message, acked): (&Outgoing<'_>, bool)| {
+        if returned.contains(message.id) {
+            Published::NotStored(PublishFault::Returned)
+        } else if acked {
+            Published::Stored
+        } else {
+            Published::NotStored(PublishFault::Refused)
+        }
+    };
+    Ok(window.iter().zip(acked).map(answer).collect())
+}
