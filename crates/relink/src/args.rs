@@ -1,0 +1,205 @@
+//! What can be typed.
+
+use clap::{Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Tells people that a linked account needs them again, and stops when it is fixed.
+///
+/// Exit codes: 0 done, 1 failed, 2 wrong usage, 64 bad configuration, 69 a needed service is
+/// unavailable, 74 disk trouble.
+#[derive(Debug, Parser)]
+#[command(name = "relink", version, max_term_width = 100)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command understands.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Common {
+    /// The configuration file [default: $RELINK_CONFIG, else config/relink.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// How results are printed.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// All roles in one process: one machine needs nothing else.
+    Run,
+    /// The receiver: webhooks and reports in, into the spool and on to the queue.
+    Receive,
+    /// Workers: plan, schedule, send. Any number may run.
+    Work {
+        /// Only these duties.
+        #[arg(long, value_enum, value_delimiter = ',', value_name = "DUTIES")]
+        only: Vec<Duty>,
+    },
+    /// The pages behind links and the app's API.
+    Web,
+    /// Everything with a pretend Cobalt, mail server and Twilio beside it; needs nothing.
+    Demo(Demo),
+    /// Checks the configuration without opening anything.
+    Check,
+    /// Brings the store's schema up to this release.
+    Migrate,
+    /// Shows what is configured, or what can be.
+    #[command(subcommand)]
+    Config(Config),
+    /// Accounts and whom to tell about them.
+    #[command(subcommand)]
+    Accounts(Accounts),
+    /// Cases: what is open, what happened.
+    #[command(subcommand)]
+    Cases(Cases),
+    /// Attempts to reach somebody, newest first.
+    Attempts(Attempts),
+    /// What could not be processed or needs an operator.
+    #[command(subcommand)]
+    Dead(Dead),
+}
+
+/// A worker's duty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Duty {
+    /// Signals become cases.
+    Plan,
+    /// What is due is published.
+    Schedule,
+    /// Emails are sent.
+    Email,
+    /// Text messages are sent.
+    Sms,
+    /// Cases expire, gauges are refreshed.
+    Upkeep,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Demo {
+    /// Does one event from webhook to repair, prints what happened, and ends.
+    #[arg(long)]
+    pub(crate) once: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// The configuration in force, secrets masked.
+    Print,
+    /// The JSON Schema of the configuration file.
+    Schema,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Accounts {
+    /// Registers accounts from a file: .csv with a header, or .jsonl.
+    ///
+    /// CSV columns: account_ref, user_id, org_id, access_token, emr_instance_domain, contact_id,
+    /// role, email, phone, sms_consent, locale, time_zone, name. Rows with the same account_ref
+    /// are contacts of one account. JSONL lines are the bodies of PUT /v1/accounts with an
+    /// account_ref. Every bad line is named; nothing is written unless all are good.
+    Import {
+        /// The file.
+        file: PathBuf,
+        /// Registers the good lines although others are bad.
+        #[arg(long)]
+        skip_bad: bool,
+        /// The country of phone numbers written without +, such as US.
+        #[arg(long, value_name = "COUNTRY")]
+        country: Option<String>,
+    },
+    /// Writes every account with its contacts as JSONL to standard output; no tokens.
+    Export,
+    /// Shows one account, addresses masked.
+    Show {
+        /// Cobalt's access_token_reference_id.
+        account_ref: String,
+    },
+    /// Forgets one account and its contacts; its open case is closed.
+    Delete {
+        /// Cobalt's access_token_reference_id.
+        account_ref: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Cases {
+    /// Cases, newest first.
+    List {
+        /// Only open ones.
+        #[arg(long, conflicts_with = "closed")]
+        open: bool,
+        /// Only closed ones.
+        #[arg(long)]
+        closed: bool,
+        /// Only of this account.
+        #[arg(long, value_name = "ACCOUNT_REF")]
+        account: Option<String>,
+        /// At most this many.
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+    },
+    /// One case with everything that happened to it.
+    Show {
+        /// The case's id.
+        case_id: String,
+    },
+    /// Closes an open case; what was still planned is cancelled.
+    Close {
+        /// The case's id.
+        case_id: String,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Attempts {
+    /// Only of this account.
+    #[arg(long, value_name = "ACCOUNT_REF")]
+    pub(crate) account: Option<String>,
+    /// Only of this case.
+    #[arg(long, value_name = "CASE_ID")]
+    pub(crate) case: Option<String>,
+    /// Only those that ended like this: accepted, deferred, rejected or unknown.
+    #[arg(long)]
+    pub(crate) outcome: Option<String>,
+    /// At most this many.
+    #[arg(long, default_value_t = 50)]
+    pub(crate) limit: usize,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Dead {
+    /// Buried messages and notifications that need an operator, oldest first.
+    List {
+        /// At most this many of each.
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+    },
+    /// One of them, with its bytes.
+    Show {
+        /// Its id, as listed.
+        id: String,
+    },
+    /// Gives it back: a message to its queue, a notification to the scheduler.
+    Replay {
+        /// Its id, as listed.
+        id: String,
+    },
+    /// Removes a buried message for good.
+    Discard {
+        /// Its id, as listed.
+        id: String,
+    },
+}

@@ -1,0 +1,309 @@
+//! Reading accounts from .csv and .jsonl. Every bad line is named with its number and reason,
+//! and no reason repeats a token or an address.
+
+use crate::failure::Failure;
+use relink_core::account::{AccountInput, AccountUpsert, ContactInput, FieldFault, Role};
+use relink_core::id::AccountRef;
+use relink_core::masked::Secret;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+
+/// A line that cannot be imported.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct BadLine {
+    pub(crate) line: u64,
+    pub(crate) why: String,
+}
+
+/// What a file holds.
+#[derive(Debug, Default)]
+pub(crate) struct Read {
+    pub(crate) accounts: Vec<AccountUpsert>,
+    pub(crate) bad: Vec<BadLine>,
+}
+
+impl Read {
+    fn bad(&mut self, line: u64, why: impl Into<String>) {
+        self.bad.push(BadLine { line, why: why.into() });
+    }
+}
+
+/// Reads a file by its ending. `country` turns national phone numbers into E.164.
+pub(crate) fn read(path: &Path, country: Option<&str>) -> Result<Read, Failure> {
+    let country = country.map(parse_country).transpose()?;
+    let file = File::open(path)
+        .map_err(|error| Failure::failed(format!("cannot read {}: {error}", path.display())))?;
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or("");
+    let mut read = match ending.to_ascii_lowercase().as_str() {
+        "csv" => read_csv(file, country)?,
+        "jsonl" | "ndjson" => read_jsonl(file, country),
+        _ => {
+            return Err(Failure::usage(format!(
+                "{}: the file's name must end in .csv or .jsonl, which says how it is read",
+                path.display()
+            )));
+        }
+    };
+    read.bad.sort_by_key(|bad| bad.line);
+    Ok(read)
+}
+
+type Country = phonenumber::country::Id;
+
+fn parse_country(text: &str) -> Result<Country, Failure> {
+    text.to_ascii_uppercase().parse().map_err(|_| {
+        Failure::usage(format!("--country \"{text}\": not a two-letter country code such as US"))
+    })
+}
+
+/// A number in E.164 from how people write it, if it can be one.
+fn e164(text: &str, country: Option<Country>) -> Result<String, &'static str> {
+    let number = phonenumber::parse(country, text).map_err(|_| match country {
+        Some(_) => "is not a phone number of the given country",
+        None => "is not a phone number in E.164; for national numbers name a --country",
+    })?;
+    if !number.is_valid() {
+        return Err("is not a number that can exist");
+    }
+    Ok(number.format().mode(phonenumber::Mode::E164).to_string())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CsvRow {
+    account_ref: String,
+    user_id: String,
+    org_id: String,
+    access_token: Secret,
+    #[serde(default)]
+    emr_instance_domain: Option<String>,
+    #[serde(default)]
+    contact_id: Option<String>,
+    #[serde(default)]
+    role: Option<String>,
+    #[serde(default)]
+    email: Option<String>,
+    #[serde(default)]
+    phone: Option<String>,
+    #[serde(default)]
+    sms_consent: Option<String>,
+    #[serde(default)]
+    locale: Option<String>,
+    #[serde(default)]
+    time_zone: Option<String>,
+    #[serde(default)]
+    name: Option<String>,
+}
+
+/// The rows of one account, gathered.
+struct Gathered {
+    line: u64,
+    input: AccountInput,
+    broken: bool,
+}
+
+fn read_csv(file: File, country: Option<Country>) -> Result<Read, Failure> {
+    let mut reader =
+        csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(BufReader::new(file));
+    let header = reader
+        .headers()
+        .map_err(|error| {
+            Failure::failed(format!("the first line is not a CSV header: {}", place(&error)))
+        })?
+        .clone();
+    for needed in ["account_ref", "user_id", "org_id", "access_token"] {
+        if !header.iter().any(|name| name == needed) {
+            return Err(Failure::failed(format!("the header has no column {needed}")));
+        }
+    }
+    let mut read = Read::default();
+    let mut gathered: BTreeMap<String, Gathered> = BTreeMap::new();
+    for record in reader.records() {
+        match record {
+            Ok(record) => {
+                let line = record.position().map_or(0, csv::Position::line);
+                match record.deserialize::<CsvRow>(Some(&header)) {
+                    Ok(row) => gather(row, line, country, &mut gathered, &mut read),
+                    Err(error) => read.bad(line, place(&error)),
+                }
+            }
+            Err(error) => {
+                let line = error.position().map_or(0, csv::Position::line);
+                read.bad(line, place(&error));
+            }
+        }
+    }
+    for (account_ref, Gathered { line, input, broken }) in gathered {
+        if !broken {
+            check(&account_ref, input, line, &mut read);
+        }
+    }
+    Ok(read)
+}
+
+/// What is wrong with a record, without the text of its fields.
+fn place(error: &csv::Error) -> String {
+    match error.kind() {
+        csv::ErrorKind::Utf8 { .. } => "is not UTF-8".into(),
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            format!("has {len} fields where the header has {expected_len}")
+        }
+        csv::ErrorKind::Deserialize { err, .. } => match err.field() {
+            Some(field) => format!("field {} cannot be read", field + 1),
+            None => "has a column that is not known, or lacks one".into(),
+        },
+        csv::ErrorKind::Io(error) => format!("cannot be read: {error}"),
+        _ => "is not CSV".into(),
+    }
+}
+
+fn gather(
+    row: CsvRow,
+    line: u64,
+    country: Option<Country>,
+    gathered: &mut BTreeMap<String, Gathered>,
+    read: &mut Read,
+) {
+    let contact = contact_of(&row, country);
+    let entry = gathered.entry(row.account_ref.clone()).or_insert_with(|| Gathered {
+        line,
+        input: AccountInput {
+            user_id: row.user_id.clone(),
+            org_id: row.org_id.clone(),
+            access_token: row.access_token.clone(),
+            emr_instance_domain: given(row.emr_instance_domain.clone()),
+            contacts: Vec::new(),
+        },
+        broken: false,
+    });
+    let same = entry.input.user_id == row.user_id
+        && entry.input.org_id == row.org_id
+        && entry.input.access_token == row.access_token;
+    if !same {
+        read.bad(
+            line,
+            format!(
+                "differs from line {} of the same account in user_id, org_id or access_token",
+                entry.line
+            ),
+        );
+        entry.broken = true;
+    }
+    match contact {
+        Ok(Some(contact)) => entry.input.contacts.push(contact),
+        Ok(None) => {}
+        Err(why) => {
+            read.bad(line, why);
+            entry.broken = true;
+        }
+    }
+}
+
+fn given(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
+}
+
+fn contact_of(row: &CsvRow, country: Option<Country>) -> Result<Option<ContactInput>, String> {
+    let Some(id) = given(row.contact_id.clone()) else {
+        return match (given(row.email.clone()), given(row.phone.clone())) {
+            (None, None) => Ok(None),
+            _ => Err("has an address but no contact_id".into()),
+        };
+    };
+    let role = match given(row.role.clone()) {
+        None => Role::User,
+        Some(role) => role.parse().map_err(|_| "role is neither user nor admin".to_owned())?,
+    };
+    let sms_consent = match row.sms_consent.as_deref().map(str::to_ascii_lowercase).as_deref() {
+        None | Some("" | "false" | "no" | "0") => false,
+        Some("true" | "yes" | "1") => true,
+        Some(_) => return Err("sms_consent is neither true nor false".into()),
+    };
+    let phone = given(row.phone.clone())
+        .map(|phone| e164(&phone, country).map_err(|why| format!("phone {why}")))
+        .transpose()?;
+    Ok(Some(ContactInput {
+        id,
+        role,
+        email: given(row.email.clone()),
+        phone,
+        locale: given(row.locale.clone()),
+        time_zone: given(row.time_zone.clone()),
+        sms_consent,
+        name: given(row.name.clone()),
+    }))
+}
+
+#[derive(Deserialize)]
+struct JsonLine {
+    account_ref: String,
+    #[serde(flatten)]
+    account: serde_json::Map<String, serde_json::Value>,
+}
+
+fn read_jsonl(file: File, country: Option<Country>) -> Read {
+    let mut read = Read::default();
+    let mut seen: BTreeMap<String, u64> = BTreeMap::new();
+    for (line, text) in (1..).zip(BufReader::new(file).lines()) {
+        let text = match text {
+            Ok(text) if text.trim().is_empty() => continue,
+            Ok(text) => text,
+            Err(error) => {
+                read.bad(line, format!("cannot be read: {error}"));
+                continue;
+            }
+        };
+        match json_line(&text, country) {
+            Err(why) => read.bad(line, why),
+            Ok((account_ref, input)) => match seen.insert(account_ref.clone(), line) {
+                Some(before) => read.bad(line, format!("is the same account as line {before}")),
+                None => check(&account_ref, input, line, &mut read),
+            },
+        }
+    }
+    read
+}
+
+fn json_line(text: &str, country: Option<Country>) -> Result<(String, AccountInput), String> {
+    // serde's text may quote values; the kind of fault and its column are enough.
+    let describe = |error: serde_json::Error| match error.classify() {
+        serde_json::error::Category::Data => {
+            "a field is missing, not known, or of the wrong type".to_owned()
+        }
+        category => format!("is not JSON: {category:?} error at column {}", error.column()),
+    };
+    let line: JsonLine = serde_json::from_str(text).map_err(describe)?;
+    let mut input: AccountInput =
+        serde_json::from_value(serde_json::Value::Object(line.account)).map_err(describe)?;
+    for (index, contact) in input.contacts.iter_mut().enumerate() {
+        if let Some(phone) = given(contact.phone.take()) {
+            let number = e164(&phone, country);
+            contact.phone = Some(number.map_err(|why| format!("contacts[{index}].phone {why}"))?);
+        }
+    }
+    Ok((line.account_ref, input))
+}
+
+fn check(account_ref: &str, input: AccountInput, line: u64, read: &mut Read) {
+    let account_ref = match AccountRef::parse(account_ref) {
+        Ok(account_ref) => account_ref,
+        Err(error) => return read.bad(line, error.to_string()),
+    };
+    match input.check(account_ref) {
+        Ok(account) => read.accounts.push(account),
+        Err(faults) => {
+            let faults: Vec<String> = faults
+                .iter()
+                .map(|FieldFault { field, fault }| format!("{field}: {fault}"))
+                .collect();
+            read.bad(line, faults.join("; "));
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "account_file_tests.rs"]
+mod tests;

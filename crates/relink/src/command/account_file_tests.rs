@@ -1,0 +1,95 @@
+use super::*;
+use std::io::Write as _;
+
+fn read_text(ending: &str, text: &str, country: Option<&str>) -> Read {
+    let mut file = tempfile::Builder::new().suffix(ending).tempfile().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    read(file.path(), country).unwrap()
+}
+
+fn bad_lines(read: &Read) -> Vec<(u64, &str)> {
+    read.bad.iter().map(|bad| (bad.line, bad.why.as_str())).collect()
+}
+
+const HEADER: &str =
+    "account_ref,user_id,org_id,access_token,contact_id,role,email,phone,sms_consent\n";
+
+#[test]
+fn rows_of_one_account_become_its_contacts() {
+    let read = read_text(
+        ".csv",
+        &format!(
+            "{HEADER}clinic_1,u,o,tok,u,user,jane@example.org,+1 (202) 555-0143,yes\n\
+             clinic_1,u,o,tok,boss,admin,boss@example.org,,\n\
+             clinic_2,u2,o,tok2,,,,,\n"
+        ),
+        None,
+    );
+    assert_eq!(bad_lines(&read), []);
+    let contacts: Vec<usize> =
+        read.accounts.iter().map(|upsert| upsert.account.contacts.len()).collect();
+    assert_eq!(contacts, [2, 0]);
+    let jane = &read.accounts[0].account.contacts[0];
+    assert_eq!(jane.phone.as_ref().map(|number| number.expose()), Some("+12025550143"));
+    assert!(jane.sms_consent);
+}
+
+#[test]
+fn every_bad_line_is_named_and_no_value_is_repeated() {
+    let read = read_text(
+        ".csv",
+        &format!(
+            "{HEADER}a,u,o,canary-token,c,user,canary@nowhere,,\n\
+             b,u,o,t,c,boss,,,\n\
+             c,u,o,t,,,canary@example.org,,\n\
+             d,u,o\n\
+             e,u,o,t,c,user,,202-555-0143,\n\
+             f,u,o,t1,c,user,,,\n\
+             f,u,o,t2,d,user,,,\n\
+             good,u,o,t,c,user,ok@example.org,,maybe\n"
+        ),
+        None,
+    );
+    assert!(read.accounts.is_empty());
+    assert_eq!(
+        read.bad.iter().map(|bad| bad.line).collect::<Vec<_>>(),
+        [2, 3, 4, 5, 6, 8, 9],
+        "{:?}",
+        read.bad
+    );
+    assert!(!format!("{:?}", read.bad).contains("canary"));
+}
+
+#[test]
+fn national_numbers_need_a_country() {
+    let text = format!("{HEADER}a,u,o,t,c,user,,202-555-0143,true\n");
+    assert_eq!(read_text(".csv", &text, None).bad.len(), 1);
+    let read = read_text(".csv", &text, Some("us"));
+    assert_eq!(bad_lines(&read), []);
+    let phone = read.accounts[0].account.contacts[0].phone.as_ref();
+    assert_eq!(phone.map(|number| number.expose()), Some("+12025550143"));
+}
+
+#[test]
+fn lines_of_json_are_the_bodies_of_the_api() {
+    let read = read_text(
+        ".jsonl",
+        "{\"account_ref\":\"a\",\"user_id\":\"u\",\"org_id\":\"o\",\"access_token\":\"t\",\"contacts\":[{\"id\":\"c\",\"role\":\"user\",\"email\":\"a@example.org\"}]}\n\
+         \n\
+         {\"account_ref\":\"a\",\"user_id\":\"u\",\"org_id\":\"o\",\"access_token\":\"t\"}\n\
+         {\"account_ref\":\"b\",\"user_id\":\"u\",\"org_id\":\"o\",\"access_token\":\"t\",\"typo\":1}\n\
+         {not json}\n\
+         {\"account_ref\":\"c\",\"user_id\":\"\",\"org_id\":\"o\",\"access_token\":\"t\"}\n",
+        None,
+    );
+    assert_eq!(read.accounts.len(), 1);
+    assert_eq!(
+        bad_lines(&read),
+        [
+            (3, "is the same account as line 1"),
+            (4, "a field is missing, not known, or of the wrong type"),
+            (5, "is not JSON: Syntax error at column 2"),
+            (6, "user_id: is empty"),
+        ]
+    );
+}

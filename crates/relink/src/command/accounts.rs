@@ -1,0 +1,185 @@
+//! `relink accounts`: import, export, show, delete.
+
+use crate::args::{Accounts, Common, Format};
+use crate::command::account_file::{self, BadLine, Read};
+use crate::failure::Failure;
+use crate::{output, parts};
+use indicatif::{ProgressBar, ProgressStyle};
+use relink_core::account::{Account, AccountUpsert, Contact, ContactInput};
+use relink_core::id::AccountRef;
+use relink_store::{Store, StoredAccount};
+use serde::Serialize;
+use std::path::Path;
+
+/// Accounts written in one transaction when bad lines are skipped, and read at once for export.
+const BATCH: usize = 500;
+
+pub(crate) async fn run(common: &Common, what: Accounts) -> Result<(), Failure> {
+    let config = parts::config(common)?;
+    match what {
+        Accounts::Import { file, skip_bad, country } => {
+            let read = account_file::read(&file, country.as_deref())?;
+            let store = parts::checked_store(&config).await?;
+            import(common.output, store.as_ref(), &file, read, skip_bad).await
+        }
+        Accounts::Export => export(parts::checked_store(&config).await?.as_ref()).await,
+        Accounts::Show { account_ref } => {
+            let wanted = AccountRef::parse(&account_ref)?;
+            let stored = parts::checked_store(&config).await?.account(&wanted).await?;
+            match stored {
+                Some(stored) => output::json(&Shown::masked(&stored)),
+                None => Err(Failure::failed(format!("there is no account {wanted}"))),
+            }
+        }
+        Accounts::Delete { account_ref } => {
+            let wanted = AccountRef::parse(&account_ref)?;
+            match parts::checked_store(&config).await?.delete_account(&wanted).await? {
+                true => output::line(&format!("deleted {wanted}")),
+                false => Err(Failure::failed(format!("there is no account {wanted}"))),
+            }
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Imported<'a> {
+    file: String,
+    new: usize,
+    replaced: usize,
+    bad: &'a [BadLine],
+}
+
+/// All or nothing, unless bad lines may be skipped.
+async fn import(
+    format: Format,
+    store: &dyn Store,
+    file: &Path,
+    read: Read,
+    skip_bad: bool,
+) -> Result<(), Failure> {
+    let Read { accounts, bad } = read;
+    if !bad.is_empty() && !skip_bad {
+        return Err(Failure::failed(format!(
+            "{}: nothing was imported, since {} of its lines are bad:\n{}\nmend them, or import the others with --skip-bad",
+            file.display(),
+            bad.len(),
+            lines(&bad)
+        )));
+    }
+    let bar = progress(accounts.len());
+    let mut new = 0;
+    // One transaction holds all of it, so that a fault half-way leaves nothing behind.
+    let size = if skip_bad { BATCH } else { accounts.len().max(1) };
+    for batch in accounts.chunks(size) {
+        new += put(store, batch, &bar).await?;
+    }
+    bar.finish_and_clear();
+    let imported = Imported {
+        file: file.display().to_string(),
+        new,
+        replaced: accounts.len() - new,
+        bad: &bad,
+    };
+    if format == Format::Json {
+        return output::json(&imported);
+    }
+    output::line(&format!("{new} new, {} replaced, {} bad", imported.replaced, bad.len()))?;
+    if bad.is_empty() { Ok(()) } else { output::line(&lines(&bad)) }
+}
+
+async fn put(
+    store: &dyn Store,
+    batch: &[AccountUpsert],
+    bar: &ProgressBar,
+) -> Result<usize, Failure> {
+    let answers = store.put_accounts(batch).await?;
+    bar.inc(batch.len() as u64);
+    Ok(answers.into_iter().filter(|new| *new).count())
+}
+
+fn lines(bad: &[BadLine]) -> String {
+    let lines: Vec<String> = bad
+        .iter()
+        .map(|bad| format!("  line {}: {}", bad.line, output::visible(&bad.why)))
+        .collect();
+    lines.join("\n")
+}
+
+/// Hidden by itself where standard error is not a terminal.
+fn progress(total: usize) -> ProgressBar {
+    let bar = ProgressBar::new(total as u64);
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} accounts, {eta} left") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+async fn export(store: &dyn Store) -> Result<(), Failure> {
+    let mut after: Option<AccountRef> = None;
+    loop {
+        let page = store.accounts(after.as_ref(), BATCH).await?;
+        for stored in &page {
+            let line = serde_json::to_string(&Shown::plain(stored))
+                .map_err(|error| Failure::failed(format!("cannot print: {error}")))?;
+            output::line(&line)?;
+        }
+        match page.last() {
+            Some(last) if page.len() == BATCH => after = Some(last.account.account_ref.clone()),
+            Some(_) | None => return Ok(()),
+        }
+    }
+}
+
+/// An account in the form of the API, without its token.
+#[derive(Serialize)]
+struct Shown {
+    account_ref: String,
+    user_id: String,
+    org_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    emr_instance_domain: Option<String>,
+    contacts: Vec<ContactInput>,
+}
+
+impl Shown {
+    fn masked(stored: &StoredAccount) -> Self {
+        Self::with(&stored.account, |contact| {
+            let email = contact.email.as_ref().map(|address| address.masked());
+            (email, contact.phone.as_ref().map(|number| number.masked()))
+        })
+    }
+
+    /// Export is for moving and keeping: the real addresses.
+    fn plain(stored: &StoredAccount) -> Self {
+        Self::with(&stored.account, |contact| {
+            let email = contact.email.as_ref().map(|address| address.expose().to_owned());
+            (email, contact.phone.as_ref().map(|number| number.expose().to_owned()))
+        })
+    }
+
+    fn with(
+        account: &Account,
+        addresses: impl Fn(&Contact) -> (Option<String>, Option<String>),
+    ) -> Self {
+        let contact = |contact: &Contact| {
+            let (email, phone) = addresses(contact);
+            ContactInput {
+                id: contact.id.to_string(),
+                role: contact.role,
+                email,
+                phone,
+                locale: contact.locale.clone(),
+                time_zone: contact.time_zone.clone(),
+                sms_consent: contact.sms_consent,
+                name: contact.name.clone(),
+            }
+        };
+        Self {
+            account_ref: account.account_ref.to_string(),
+            user_id: account.user_id.clone(),
+            org_id: account.org_id.clone(),
+            emr_instance_domain: account.emr_instance_domain.clone(),
+            contacts: account.contacts.iter().map(contact).collect(),
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! `relink dead`: buried messages of the queue, and notifications that need an operator. Both
+//! are given back with `replay`; the store's own guards still have their say.
+
+use crate::args::{Common, Dead, Format};
+use crate::failure::Failure;
+use crate::output::{list, or_dash};
+use crate::{output, parts};
+use relink_config::Config;
+use relink_core::id::NotificationId;
+use relink_core::notification::Notification;
+use relink_queue::{DeadLetter, DeadLetters, QueueError};
+use relink_store::Store;
+use serde::Serialize;
+
+/// One line of the list, whatever kind it is.
+#[derive(Serialize)]
+struct Row {
+    id: String,
+    what: &'static str,
+    place: String,
+    reason: String,
+    since: String,
+    about: String,
+}
+
+pub(crate) async fn run(common: &Common, what: Dead) -> Result<(), Failure> {
+    let config = parts::config(common)?;
+    let letters = parts::dead_letters(&config)?;
+    match what {
+        Dead::List { limit } => print(common, &config, letters.as_ref(), limit).await,
+        Dead::Show { id } => show(common, &config, letters.as_ref(), &id).await,
+        Dead::Replay { id } => replay(&config, letters.as_ref(), &id).await,
+        Dead::Discard { id } => {
+            letters.discard(&id).await?;
+            output::line(&format!("discarded {id}"))
+        }
+    }
+}
+
+async fn print(
+    common: &Common,
+    config: &Config,
+    letters: &dyn DeadLetters,
+    limit: usize,
+) -> Result<(), Failure> {
+    let mut rows: Vec<Row> = letters.list(limit).await?.iter().map(letter_row).collect();
+    let store = parts::checked_store(config).await?;
+    rows.extend(store.dead_notifications(limit).await?.iter().map(notification_row));
+    let header = ["id", "what", "from", "reason", "since", "about"];
+    list(common.output, &rows, &header, |row| {
+        vec![
+            row.id.clone(),
+            row.what.to_owned(),
+            row.place.clone(),
+            row.reason.clone(),
+            row.since.clone(),
+            row.about.clone(),
+        ]
+    })
+}
+
+fn letter_row(letter: &DeadLetter) -> Row {
+    Row {
+        id: letter.id.clone(),
+        what: "message",
+        place: or_dash(letter.topic),
+        reason: letter.reason.clone(),
+        since: or_dash(letter.died_at),
+        about: letter.message_id.clone(),
+    }
+}
+
+fn notification_row(row: &Notification) -> Row {
+    Row {
+        id: row.id.to_string(),
+        what: "notification",
+        place: format!("{} {}", row.channel, row.step),
+        reason: or_dash(row.reason),
+        since: row.due_at.to_string(),
+        about: row.account_ref.to_string(),
+    }
+}
+
+async fn letter(letters: &dyn DeadLetters, id: &str) -> Result<Option<DeadLetter>, Failure> {
+    Ok(letters.list(usize::MAX).await?.into_iter().find(|letter| letter.id == id))
+}
+
+async fn dead_notification(store: &dyn Store, id: &str) -> Result<Option<Notification>, Failure> {
+    let Ok(id) = id.parse::<NotificationId>() else { return Ok(None) };
+    Ok(store.dead_notifications(usize::MAX).await?.into_iter().find(|row| row.id == id))
+}
+
+fn no_such(id: &str) -> Failure {
+    Failure::failed(format!("nothing dead is called {id}; `relink dead list` shows what there is"))
+}
+
+async fn show(
+    common: &Common,
+    config: &Config,
+    letters: &dyn DeadLetters,
+    id: &str,
+) -> Result<(), Failure> {
+    if let Some(letter) = letter(letters, id).await? {
+        return match common.output {
+            Format::Json => output::json(&LetterView::from(&letter)),
+            Format::Table => print_letter(&letter),
+        };
+    }
+    let store = parts::checked_store(config).await?;
+    match dead_notification(store.as_ref(), id).await? {
+        Some(row) => output::json(&row),
+        None => Err(no_such(id)),
+    }
+}
+
+#[derive(Serialize)]
+struct LetterView {
+    #[serde(flatten)]
+    row: Row,
+    /// The body as text, damaged places replaced.
+    body: String,
+    /// The body to the byte.
+    body_hex: String,
+}
+
+impl From<&DeadLetter> for LetterView {
+    fn from(letter: &DeadLetter) -> Self {
+        Self {
+            row: letter_row(letter),
+            body: String::from_utf8_lossy(&letter.body).into_owned(),
+            body_hex: letter.body.iter().map(|byte| format!("{byte:02x}")).collect(),
+        }
+    }
+}
+
+fn print_letter(letter: &DeadLetter) -> Result<(), Failure> {
+    let row = letter_row(letter);
+    output::line(&format!("id        {}", row.id))?;
+    output::line(&format!("from      {}", row.place))?;
+    output::line(&format!("message   {}", output::visible(&row.about)))?;
+    output::line(&format!("reason    {}", output::visible(&row.reason)))?;
+    output::line(&format!("since     {}", row.since))?;
+    output::line(&format!("body      {} bytes", letter.body.len()))?;
+    output::line(&output::visible(&String::from_utf8_lossy(&letter.body)))
+}
+
+async fn replay(config: &Config, letters: &dyn DeadLetters, id: &str) -> Result<(), Failure> {
+    match letters.replay(id).await {
+        Ok(()) => return output::line(&format!("{id} is back in its queue")),
+        Err(QueueError::NoSuchLetter(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let notification: NotificationId = id.parse().map_err(|_| no_such(id))?;
+    let store = parts::checked_store(config).await?;
+    if store.replay_notification(notification).await? {
+        output::line(&format!("{id} is planned again; the gate decides whether it is still wanted"))
+    } else {
+        Err(no_such(id))
+    }
+}

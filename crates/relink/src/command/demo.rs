@@ -1,0 +1,36 @@
+//! `relink demo`: the whole program with a pretend world beside it, on free ports and in a
+//! temporary folder, so that it needs nothing, disturbs nothing and leaves nothing.
+
+use crate::args::Demo;
+use crate::command::demo_once;
+use crate::command::demo_world::World;
+use crate::failure::Failure;
+use crate::{output, roles};
+use relink_config::{Log, LogFormat};
+
+pub(crate) async fn run(demo: &Demo) -> Result<(), Failure> {
+    let filter = if demo.once { "warn" } else { "info" };
+    crate::telemetry::start(&Log { format: LogFormat::Pretty, filter: filter.into() })?;
+    let stop = roles::stop_token()?;
+    let (world, process) = World::start(&stop).await?;
+    let running = tokio::spawn(process.run(stop.clone()));
+    let result = match demo.once {
+        true => demo_once::run(&world).await,
+        false => {
+            announce(&world)?;
+            stop.cancelled().await;
+            Ok(())
+        }
+    };
+    stop.cancel();
+    let ended =
+        running.await.map_err(|error| Failure::failed(format!("the demo ended: {error}")))?;
+    result.and(ended)
+}
+
+fn announce(world: &World) -> Result<(), Failure> {
+    output::line(&format!("demo page   {}   break a login and watch", world.page_url))?;
+    output::line(&format!("receiver    {}/webhooks/cobalt", world.receiver_url))?;
+    output::line(&format!("metrics     {}/metrics", world.admin_url))?;
+    output::line("Ctrl-C ends it; nothing is kept.")
+}

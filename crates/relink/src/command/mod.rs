@@ -1,0 +1,14 @@
+//! The commands for operators, one file per noun.
+
+pub(crate) mod accounts;
+pub(crate) mod attempts;
+pub(crate) mod cases;
+pub(crate) mod check;
+pub(crate) mod config;
+pub(crate) mod dead;
+pub(crate) mod demo;
+pub(crate) mod migrate;
+
+mod account_file;
+mod demo_once;
+mod demo_world;
