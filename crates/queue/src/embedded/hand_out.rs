@@ -6,17 +6,27 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How often a message is given out before it is buried.
-pub(super) const DELIVERY_LIMIT: u32 = 20;
-/// The wait before the second delivery; doubles with each further one.
-const FIRST_DELAY: Duration = Duration::from_millis(50);
-/// The longest wait: twenty deliveries take about a quarter of a minute.
-const LONGEST_DELAY: Duration = Duration::from_secs(1);
+/// How often and how soon a message is given out again.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pacing {
+    /// So many deliveries, then it is buried.
+    pub(super) deliveries: u32,
+    /// The wait before the second delivery; doubles with each further one.
+    pub(super) first: Duration,
+    /// The longest wait.
+    pub(super) longest: Duration,
+}
 
-/// How long a message waits that was given out `deliveries` times.
-pub(super) fn delay_after(deliveries: u32) -> Duration {
-    let doublings = deliveries.saturating_sub(1).min(16);
-    FIRST_DELAY.saturating_mul(1 << doublings).min(LONGEST_DELAY)
+impl Pacing {
+    /// Twenty deliveries, which take about a quarter of a minute at least.
+    pub(super) const STANDARD: Self =
+        Self { deliveries: 20, first: Duration::from_millis(50), longest: Duration::from_secs(1) };
+
+    /// How long a message waits that was given out `deliveries` times.
+    pub(super) fn wait_after(&self, deliveries: u32) -> Duration {
+        let doublings = deliveries.saturating_sub(1).min(16);
+        self.first.saturating_mul(1 << doublings).min(self.longest)
+    }
 }
 
 /// What to do for the next message.
@@ -127,7 +137,7 @@ mod tests {
         let mut out = HandOut::default();
         out.load(vec![record(1), record(2)], 2);
         assert!(matches!(out.next(start), Next::Give(given, 1) if given.seq == 1));
-        let later = start + delay_after(1);
+        let later = start + Pacing::STANDARD.wait_after(1);
         out.give_back(1, later);
         assert!(matches!(out.next(start), Next::Give(given, 1) if given.seq == 2));
         assert!(matches!(out.next(start), Next::Nothing(Some(at)) if at == later));
@@ -148,7 +158,7 @@ mod tests {
     fn the_wait_doubles_up_to_a_second() {
         let waits: Vec<u128> = [1, 2, 3, 5, 6, 19, 20, u32::MAX]
             .into_iter()
-            .map(|deliveries| delay_after(deliveries).as_millis())
+            .map(|deliveries| Pacing::STANDARD.wait_after(deliveries).as_millis())
             .collect();
         assert_eq!(waits, [50, 100, 200, 800, 1000, 1000, 1000, 1000]);
     }

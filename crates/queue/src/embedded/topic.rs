@@ -2,7 +2,7 @@
 //! its delivery is settled as done, or its dead letter is on the disk. Everything else, a
 //! dropped delivery, a dropped consumer, a restart, brings it back.
 
-use super::hand_out::{DELIVERY_LIMIT, HandOut, Next, delay_after};
+use super::hand_out::{HandOut, Next, Pacing};
 use super::letters::{EmbeddedDeadLetters, NewLetter};
 use super::message;
 use crate::log::{LogError, Record, SegmentLog};
@@ -30,6 +30,7 @@ pub(super) struct TopicQueue {
     topic: Topic,
     pub(super) log: SegmentLog,
     letters: EmbeddedDeadLetters,
+    pub(super) pacing: Pacing,
     /// Records up to this number may have been given out before the last start.
     inherited_to: u64,
     hand_out: Mutex<HandOut>,
@@ -46,6 +47,7 @@ impl TopicQueue {
             topic,
             log,
             letters,
+            pacing: Pacing::STANDARD,
             inherited_to,
             hand_out: Mutex::default(),
             loading: tokio::sync::Mutex::default(),
@@ -109,7 +111,7 @@ impl TopicQueue {
                     topic = %self.topic, message.id = %held.id, error = %error,
                     "a message cannot be buried and stays in the queue",
                 );
-                self.give_back(held.seq, delay_after(held.deliveries));
+                self.give_back(held.seq, self.pacing.wait_after(held.deliveries));
             }
         }
     }
@@ -173,16 +175,17 @@ async fn see_through(
     settled: oneshot::Receiver<Settlement>,
     gone: CancellationToken,
 ) {
+    let retry = queue.pacing.wait_after(held.deliveries);
     let (end, wait) = tokio::select! {
         // What was settled before the consumer went counts.
         biased;
-        end = settled => (end.unwrap_or(Settlement::Retry), delay_after(held.deliveries)),
+        end = settled => (end.unwrap_or(Settlement::Retry), retry),
         () = gone.cancelled() => (Settlement::Retry, Duration::ZERO),
     };
     match end {
         Settlement::Done => queue.done(held.seq),
         Settlement::Dead(reason) => queue.bury(held, reason).await,
-        Settlement::Retry if held.deliveries >= DELIVERY_LIMIT => {
+        Settlement::Retry if held.deliveries >= queue.pacing.deliveries => {
             queue.bury(held, DeadReason::DeliveryLimit).await;
         }
         Settlement::Retry => queue.give_back(held.seq, wait),
