@@ -8,8 +8,11 @@ mod failure;
 mod health;
 mod output;
 mod parts;
+mod process;
 mod roles;
+mod stop;
 mod telemetry;
+mod work;
 
 use args::{Args, Command};
 use clap::Parser as _;

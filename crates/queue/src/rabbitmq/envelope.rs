@@ -52,10 +52,13 @@ fn text(value: &str) -> AMQPValue {
 
 /// A text header.
 pub(crate) fn header(properties: &BasicProperties, name: &str) -> Option<String> {
-    match properties.headers().as_ref()?.inner().get(name)? {
-        AMQPValue::LongString(text) => Some(text.to_string()),
-        AMQPValue::ShortString(text) => Some(text.to_string()),
-        _ => None,
+    let value = properties.headers().as_ref()?.inner().get(name)?;
+    if let AMQPValue::LongString(text) = value {
+        Some(text.to_string())
+    } else if let AMQPValue::ShortString(text) = value {
+        Some(text.to_string())
+    } else {
+        None
     }
 }
 

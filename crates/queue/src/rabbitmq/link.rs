@@ -171,7 +171,7 @@ fn watch_blocked(connection: &Connection) -> watch::Receiver<Option<String>> {
                 Some(Event::ConnectionUnblocked) => drop(sender.send_replace(None)),
                 // Whoever uses the connection meets the error itself.
                 Some(Event::Error(_)) | None => break,
-                Some(_) => {}
+                Some(_other) => {}
             }
         }
     });
@@ -192,15 +192,15 @@ pub(crate) async fn within<T>(
 }
 
 fn describe(place: &str, error: &lapin::Error) -> QueueError {
-    match error.kind() {
-        ErrorKind::ProtocolError(amqp) if amqp.get_id() == PRECONDITION_FAILED => {
-            QueueError::Mismatch(format!(
-                "{place} says: {}. Remove that queue or exchange once it is empty, or choose another queue.rabbitmq.prefix",
-                amqp.get_message()
-            ))
-        }
-        _ => unreachable(place, &error.to_string()),
+    if let ErrorKind::ProtocolError(amqp) = error.kind()
+        && amqp.get_id() == PRECONDITION_FAILED
+    {
+        return QueueError::Mismatch(format!(
+            "{place} says: {}. Remove that queue or exchange once it is empty, or choose another queue.rabbitmq.prefix",
+            amqp.get_message()
+        ));
     }
+    unreachable(place, &error.to_string())
 }
 
 pub(crate) fn unreachable(place: &str, why: &str) -> QueueError {

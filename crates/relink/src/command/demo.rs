@@ -5,13 +5,13 @@ use crate::args::Demo;
 use crate::command::demo_once;
 use crate::command::demo_world::World;
 use crate::failure::Failure;
-use crate::{output, roles};
+use crate::{output, stop};
 use relink_config::{Log, LogFormat};
 
 pub(crate) async fn run(demo: &Demo) -> Result<(), Failure> {
     let filter = if demo.once { "warn" } else { "info" };
     crate::telemetry::start(&Log { format: LogFormat::Pretty, filter: filter.into() })?;
-    let stop = roles::stop_token()?;
+    let stop = stop::on_signal()?;
     let (world, process) = World::start(&stop).await?;
     let running = tokio::spawn(process.run(stop.clone()));
     let result = match demo.once {

@@ -3,7 +3,8 @@
 //! SQLite.
 
 use crate::failure::Failure;
-use crate::roles::{Process, Roles};
+use crate::process::Process;
+use crate::roles::Roles;
 use bytes::Bytes;
 use relink_config::Config;
 use relink_core::masked::Secret;

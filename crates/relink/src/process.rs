@@ -1,0 +1,216 @@
+//! One process with some of the roles: everything is built and every port opened first, then
+//! all of it runs until it is told to stop, then it stops in order.
+
+use crate::admin;
+use crate::failure::Failure;
+use crate::health::{Health, Watched};
+use crate::parts::{self, OpenQueue};
+use crate::roles::Roles;
+use crate::work::Work;
+use prometheus_client::registry::Registry;
+use relink_cobalt::Verifier;
+use relink_config::{Config, ProcessRole};
+use relink_core::account::AccountUpsert;
+use relink_http::server::bind;
+use relink_receiver::{Parts, Receiver};
+use relink_store::{Store, StoreError};
+use relink_web::Web;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// A process, built and with its ports open, not yet running.
+pub(crate) struct Process {
+    config: Arc<Config>,
+    roles: Roles,
+    registry: Registry,
+    store: Option<Arc<dyn Store>>,
+    queue: Option<OpenQueue>,
+    receiver: Option<(Receiver, TcpListener)>,
+    web: Option<(Web, TcpListener)>,
+    admin: TcpListener,
+}
+
+/// Where a process can be reached.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Addresses {
+    pub(crate) receiver: Option<SocketAddr>,
+    pub(crate) web: Option<SocketAddr>,
+    pub(crate) admin: Option<SocketAddr>,
+}
+
+impl Process {
+    /// Builds everything and opens every port.
+    pub(crate) async fn build(
+        config: Config,
+        roles: Roles,
+        stop: &CancellationToken,
+    ) -> Result<Self, Failure> {
+        let mut registry = Registry::default();
+        let admin = bind(config.admin.listen).await?;
+        let queue = match roles.needs_queue() {
+            true => Some(parts::queue(&config, &format!("relink {:?}", roles.role)).await?),
+            false => None,
+        };
+        let receiver = match &queue {
+            Some(queue) if roles.receive => {
+                let listener = bind(config.receiver.listen).await?;
+                let parts = Parts {
+                    config: &config.receiver,
+                    verifier: Verifier::new(&config.cobalt.webhook_secrets),
+                    api_keys: &config.api_keys,
+                    spool: parts::spool(&config)?,
+                    queue: queue.shared(),
+                };
+                Some((Receiver::build(parts, &mut registry), listener))
+            }
+            Some(_) | None => None,
+        };
+        let store = match roles.needs_store() {
+            true => Some(ready_store(&config, &roles, stop).await?),
+            false => None,
+        };
+        let web = match &store {
+            Some(store) if roles.web => {
+                let listener = bind(config.web.listen).await?;
+                let metrics = relink_web::Metrics::register(&mut registry);
+                let (keys, name) = (config.api_keys.clone(), &config.instance.name);
+                Some((Web::build(Arc::clone(store), keys, name, metrics), listener))
+            }
+            Some(_) | None => None,
+        };
+        Ok(Self { config: Arc::new(config), roles, registry, store, queue, receiver, web, admin })
+    }
+
+    /// The ports that were opened.
+    pub(crate) fn addresses(&self) -> Addresses {
+        let of = |listener: &TcpListener| listener.local_addr().ok();
+        Addresses {
+            receiver: self.receiver.as_ref().and_then(|(_, listener)| of(listener)),
+            web: self.web.as_ref().and_then(|(_, listener)| of(listener)),
+            admin: of(&self.admin),
+        }
+    }
+
+    /// Registers an account before anything runs, for the demo.
+    pub(crate) async fn put_account(&self, account: AccountUpsert) -> Result<(), Failure> {
+        let store = self.store.as_ref();
+        let store = store.ok_or_else(|| Failure::failed("this process has no store"))?;
+        store.put_accounts(&[account]).await?;
+        Ok(())
+    }
+
+    pub(crate) fn announce(&self) {
+        let Addresses { receiver, web, admin } = self.addresses();
+        let shown =
+            |address: Option<SocketAddr>| address.map(|address| format!("http://{address}"));
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            receiver = shown(receiver),
+            web = shown(web),
+            admin = shown(admin),
+            duties = ?self.roles.duties,
+            "relink is running"
+        );
+    }
+
+    /// Runs until `stop`, or until a part of it ends, which ends the rest in the same order.
+    pub(crate) async fn run(self, stop: CancellationToken) -> Result<(), Failure> {
+        let mut tasks = JoinSet::new();
+        let health = Health::default();
+        let Self { config, roles, mut registry, store, queue, receiver, web, admin } = self;
+        let shared_queue = queue.as_ref().map(OpenQueue::shared);
+        if let (Some(store), Some(queue)) = (&store, &queue) {
+            let work = Work { config: &config, store, queue, stop: &stop };
+            work.start(&roles, &mut registry, &mut tasks)?;
+        }
+        if let Some((receiver, listener)) = receiver {
+            let stop = stop.clone();
+            tasks.spawn(async move {
+                let ended = receiver.run(listener, stop).await;
+                ended.map_err(|error| Failure::failed(crate::failure::chain(&error)))
+            });
+        }
+        if let Some((web, listener)) = web {
+            let stop = stop.clone();
+            tasks.spawn(async move {
+                web.run(listener, stop).await;
+                Ok(())
+            });
+        }
+        // A receiver is ready without its queue: that is what the spool is for.
+        let queue_matters = !roles.duties.is_empty();
+        let watched = Watched { store, queue: shared_queue.filter(|_| queue_matters) };
+        tokio::spawn(watched.watch(health.clone(), stop.clone()));
+        // The admin listener outlives the rest, so that a drain can be watched.
+        let admin_stop = CancellationToken::new();
+        let serving =
+            tokio::spawn(admin::run(admin, Arc::new(registry), health, admin_stop.clone()));
+        let ended = until_stopped(&mut tasks, &stop).await;
+        if let Some(queue) = queue {
+            queue.close().await;
+        }
+        admin_stop.cancel();
+        let _ = serving.await;
+        tracing::info!("relink has stopped");
+        ended
+    }
+}
+
+/// Waits for every part; the first that ends unasked, or badly, stops the others.
+async fn until_stopped(
+    tasks: &mut JoinSet<Result<(), Failure>>,
+    stop: &CancellationToken,
+) -> Result<(), Failure> {
+    let mut result = Ok(());
+    if tasks.is_empty() {
+        stop.cancelled().await;
+    }
+    while let Some(ended) = tasks.join_next().await {
+        let ended = ended.unwrap_or_else(|error| {
+            Err(Failure::failed(format!("a part of the program ended in a panic: {error}")))
+        });
+        if !stop.is_cancelled() {
+            stop.cancel();
+            result = Err(Failure::failed("a part of the program ended unasked"));
+        }
+        if ended.is_err() {
+            result = ended;
+        }
+    }
+    result
+}
+
+/// The store with this release's schema. One machine's own is migrated here; a server that does
+/// not answer yet is waited for, so that processes may start in any order.
+async fn ready_store(
+    config: &Config,
+    roles: &Roles,
+    stop: &CancellationToken,
+) -> Result<Arc<dyn Store>, Failure> {
+    let store = parts::store(config).await?;
+    let own = matches!(config.store, relink_config::Store::Sqlite(_));
+    if own && roles.role == ProcessRole::Run {
+        store.migrate().await?;
+    }
+    let mut waited = false;
+    loop {
+        match store.check().await {
+            Ok(()) => return Ok(store),
+            Err(error @ StoreError::Unavailable(_)) => {
+                if !waited {
+                    tracing::warn!(%error, "waiting for the store");
+                    waited = true;
+                }
+                tokio::select! {
+                    () = stop.cancelled() => return Err(error.into()),
+                    () = tokio::time::sleep(Duration::from_secs(1)) => {}
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The duties of a worker, started as this process's roles ask.
+
+use crate::args::Duty;
+use crate::failure::Failure;
+use crate::parts::{self, OpenQueue};
+use crate::roles::Roles;
+use prometheus_client::registry::Registry;
+use relink_config::Config;
+use relink_core::id::WorkerId;
+use relink_core::sender::Sender;
+use relink_core::wire::Topic;
+use relink_store::{Grouped, Store};
+use relink_worker::deliver::{Courier, LEASE};
+use relink_worker::plan::{BATCH, Planner};
+use relink_worker::schedule::Scheduler;
+use relink_worker::upkeep::Upkeep;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// For sends in hand once a worker stops. Supervisors should wait a little longer.
+const DRAIN: Duration = Duration::from_secs(90);
+
+/// What the duties of a worker share.
+pub(crate) struct Work<'a> {
+    pub(crate) config: &'a Arc<Config>,
+    pub(crate) store: &'a Arc<dyn Store>,
+    pub(crate) queue: &'a OpenQueue,
+    pub(crate) stop: &'a CancellationToken,
+}
+
+impl Work<'_> {
+    pub(crate) fn start(
+        &self,
+        roles: &Roles,
+        registry: &mut Registry,
+        tasks: &mut JoinSet<Result<(), Failure>>,
+    ) -> Result<(), Failure> {
+        if roles.duties.is_empty() {
+            return Ok(());
+        }
+        let metrics = relink_worker::Metrics::register(registry);
+        let planned = Arc::new(Notify::new());
+        let (store, queue) = (self.store, self.queue.shared());
+        if roles.has(Duty::Plan) {
+            let planner = Planner {
+                store: Arc::clone(store),
+                metrics: metrics.clone(),
+                planned: Arc::clone(&planned),
+            };
+            let consumer = queue.consumer(Topic::Signals, u16::try_from(BATCH).unwrap_or(u16::MAX));
+            let stop = self.stop.clone();
+            tasks.spawn(async move {
+                planner.run(consumer, stop).await;
+                Ok(())
+            });
+        }
+        if roles.has(Duty::Schedule) {
+            let scheduler = Scheduler {
+                store: Arc::clone(store),
+                metrics: metrics.clone(),
+                planned: Arc::clone(&planned),
+            };
+            let (publisher, stop) = (queue.publisher(), self.stop.clone());
+            tasks.spawn(async move {
+                scheduler.run(publisher, stop).await;
+                Ok(())
+            });
+        }
+        let grouped = Grouped::new(store);
+        if roles.has(Duty::Email) && self.config.email.enabled {
+            let sender: Arc<dyn Sender> = Arc::new(parts::email_sender(self.config)?);
+            let courier = self.courier(sender, &grouped, &metrics, self.config.email.concurrency);
+            self.deliver(courier, Topic::SendEmail, tasks);
+        }
+        if roles.has(Duty::Sms) && self.config.sms.enabled {
+            let sender: Arc<dyn Sender> = Arc::new(parts::sms_sender(self.config)?);
+            let courier = self.courier(sender, &grouped, &metrics, self.config.sms.concurrency);
+            self.deliver(courier, Topic::SendSms, tasks);
+        }
+        if roles.has(Duty::Upkeep) {
+            let upkeep = Upkeep { store: Arc::clone(store), queue, metrics };
+            let stop = self.stop.clone();
+            tasks.spawn(async move {
+                upkeep.run(stop).await;
+                Ok(())
+            });
+        }
+        Ok(())
+    }
+
+    fn courier(
+        &self,
+        sender: Arc<dyn Sender>,
+        grouped: &Grouped,
+        metrics: &relink_worker::Metrics,
+        concurrency: usize,
+    ) -> Courier {
+        Courier {
+            store: Arc::clone(self.store),
+            grouped: grouped.clone(),
+            sender,
+            metrics: metrics.clone(),
+            worker: worker_id(),
+            public_url: self.config.instance.public_url.clone(),
+            lease: LEASE,
+            concurrency,
+            drain: DRAIN,
+        }
+    }
+
+    fn deliver(&self, courier: Courier, topic: Topic, tasks: &mut JoinSet<Result<(), Failure>>) {
+        let prefetch = u16::try_from(courier.concurrency).unwrap_or(u16::MAX);
+        let (consumer, stop) = (self.queue.shared().consumer(topic, prefetch), self.stop.clone());
+        tasks.spawn(async move {
+            Arc::new(courier).run(consumer, stop).await;
+            Ok(())
+        });
+    }
+}
+
+/// Host, process id and a random part: no two workers are ever taken for one.
+fn worker_id() -> WorkerId {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host: String = host.trim().chars().filter(char::is_ascii_graphic).take(40).collect();
+    let random = uuid::Uuid::new_v4().simple().to_string();
+    let id = format!("{host}/{}/{}", std::process::id(), random.get(..8).unwrap_or("worker"));
+    #[expect(clippy::expect_used, reason = "invariant: graphic ASCII, at most 40 + 30 bytes")]
+    WorkerId::parse(&id).expect("invariant: a worker id of ours is one")
+}
