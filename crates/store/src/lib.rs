@@ -9,6 +9,7 @@
 //! Writes that many tasks make at once take batches; [`Grouped`] collects concurrent callers
 //! into them, so that they share one commit.
 
+mod error;
 mod types;
 
 mod changes;
@@ -22,6 +23,7 @@ mod postgres;
 mod sqlite;
 
 pub use clock::Clock;
+pub use error::StoreError;
 pub use grouped::Grouped;
 pub use open::open;
 pub use postgres::PostgresStore;

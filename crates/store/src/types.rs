@@ -1,5 +1,6 @@
 //! The interface that both databases keep, and the rows that come out of it.
 
+use crate::StoreError;
 use relink_core::Timestamp;
 use relink_core::account::{Account, AccountUpsert, Channel};
 use relink_core::attempt::{OutcomeKind, Reason};
@@ -16,43 +17,12 @@ use relink_core::trace::TraceContext;
 use serde::Serialize;
 use std::time::Duration;
 
-/// Why the store could not do it. Can be cloned, because one failed commit is the answer to
-/// everybody who shared it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StoreError {
-    /// Not reachable, busy or restarting: nothing was written, try again.
-    #[error("the store is not available: {0}")]
-    Unavailable(String),
-    /// The disk under SQLite is full or failing.
-    #[error("the store's disk: {0}")]
-    Disk(String),
-    /// The schema is older or newer than this release; run `relink migrate`, or upgrade.
-    #[error("{0}")]
-    Schema(String),
-    /// A stored access token does not open with any configured key.
-    #[error("an access token cannot be opened: {0}")]
-    Sealed(String),
-    /// A fault of ours or damaged data. Nothing was written.
-    #[error("the store refused: {0}")]
-    Refused(String),
-}
-
-impl StoreError {
-    /// Whether the same call may succeed later without anybody acting.
-    pub fn is_passing(&self) -> bool {
-        match self {
-            Self::Unavailable(_) | Self::Disk(_) => true,
-            Self::Schema(_) | Self::Sealed(_) | Self::Refused(_) => false,
-        }
-    }
-}
-
 /// What applying a signal did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Applied {
     /// In a word.
     pub result: SignalResult,
-    /// The case it opened, joined or closed.
+    /// The case it opened, joined or closed; of a duplicate, the case of the first.
     pub case_id: Option<CaseId>,
     /// How many notifications it planned.
     pub planned: usize,

@@ -184,3 +184,7 @@ impl Writes {
         });
     }
 }
+
+#[cfg(test)]
+#[path = "changes_tests.rs"]
+mod tests;

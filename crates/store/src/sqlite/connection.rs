@@ -58,3 +58,60 @@ fn make_private(path: &Path) -> Result<(), StoreError> {
         .map(drop)
         .map_err(|error| StoreError::Disk(format!("cannot open {}: {error}", path.display())))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_owner_may_read_the_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = for_writing(&folder.path().join("t.db")).unwrap();
+        connection.execute_batch("CREATE TABLE t (x INTEGER)").unwrap();
+        let mut files = 0;
+        for entry in std::fs::read_dir(folder.path()).unwrap() {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = entry.unwrap().metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0);
+            files += 1;
+        }
+        assert_eq!(files, 3, "the database, its log, and their index");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_used_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = folder.path().join("no/such/folder/relink.db");
+        let error = for_writing(&missing).unwrap_err();
+        assert!(matches!(&error, StoreError::Disk(why) if why.contains("no/such")), "{error:?}");
+
+        let text = folder.path().join("notes.txt");
+        std::fs::write(&text, "dear diary, ".repeat(1000)).unwrap();
+        let error = for_writing(&text).unwrap_err();
+        assert!(matches!(error, StoreError::Refused(_)), "{error:?}");
+        assert!(std::fs::read_to_string(&text).unwrap().starts_with("dear diary"));
+    }
+
+    #[test]
+    fn what_is_for_reading_cannot_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.db");
+        for_writing(&path).unwrap().execute_batch("CREATE TABLE t (x INTEGER)").unwrap();
+        let reader = for_reading(&path).unwrap();
+        assert!(reader.execute_batch("INSERT INTO t VALUES (1)").is_err());
+    }
+
+    #[test]
+    fn every_commit_reaches_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = for_writing(&folder.path().join("t.db")).unwrap();
+        let setting = |name: &str| -> String {
+            let value = connection
+                .pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0));
+            format!("{:?}", value.unwrap())
+        };
+        assert_eq!(setting("journal_mode"), "Text(\"wal\")");
+        assert_eq!(setting("synchronous"), "Integer(2)");
+        assert_eq!(setting("foreign_keys"), "Integer(1)");
+    }
+}

@@ -41,3 +41,7 @@ fn applied(connection: &Connection) -> Result<Vec<AppliedMigration>, StoreError>
         Ok(AppliedMigration { version: row.get(0)?, name: row.get(1)?, checksum: row.get(2)? })
     })
 }
+
+#[cfg(test)]
+#[path = "schema_tests.rs"]
+mod tests;

@@ -124,3 +124,45 @@ fn a_transaction_that_sqlite_undid_by_itself_is_nobodys_success() {
     }
     assert_eq!(rows(&path), 0);
 }
+
+#[tokio::test]
+async fn a_full_disk_is_said_to_be_one_and_leaves_nothing_half_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.db");
+    let connection = crate::sqlite::connection::for_writing(&path).unwrap();
+    connection.execute_batch("CREATE TABLE t (x BLOB) STRICT; PRAGMA max_page_count = 20").unwrap();
+    let writer = Writer::start(connection).unwrap();
+    let fill = |bytes: i64| {
+        writer.run(move |connection| {
+            connection.execute("INSERT INTO t VALUES (zeroblob(10))", [])?;
+            connection.execute("INSERT INTO t VALUES (zeroblob(?1))", [bytes])?;
+            Ok(())
+        })
+    };
+    let (small, large) = tokio::join!(fill(10), fill(10_000_000));
+    let error = large.unwrap_err();
+    assert!(matches!(error, StoreError::Disk(_)), "{error:?}");
+    assert!(error.is_passing());
+    // Whether the small one shared the transaction is a matter of timing; its answer is not.
+    let expected = if small.is_ok() { 2 } else { 0 };
+    assert_eq!(rows(&path), expected);
+    assert_eq!(fill(10).await, Ok(()));
+    assert_eq!(rows(&path), expected + 2);
+}
+
+#[tokio::test]
+async fn a_file_held_by_another_program_is_a_passing_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.db");
+    let connection = crate::sqlite::connection::for_writing(&path).unwrap();
+    connection.execute_batch("CREATE TABLE t (x INTEGER PRIMARY KEY) STRICT").unwrap();
+    connection.busy_timeout(std::time::Duration::from_millis(20)).unwrap();
+    let writer = Writer::start(connection).unwrap();
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let error = writer.run(|connection| insert(connection, 1)).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+    assert!(error.is_passing());
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(writer.run(|connection| insert(connection, 1)).await, Ok(1));
+}

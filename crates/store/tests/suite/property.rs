@@ -41,11 +41,17 @@ fn op() -> impl Strategy<Value = Op> {
     let account = 0..2_u8;
     let which = any::<Index>;
     let kind = prop_oneof![
-        4 => Just(SignalKind::LoginRequired),
+        6 => Just(SignalKind::LoginRequired),
         1 => Just(SignalKind::PasswordChangeWarning),
         1 => Just(SignalKind::Repaired),
     ];
-    let seconds = prop_oneof![Just(1), Just(30), Just(60), Just(120), Just(600), Just(86_400)];
+    let seconds = prop_oneof![
+        4 => Just(30),
+        6 => Just(60),
+        8 => Just(120),
+        2 => Just(600),
+        1 => Just(86_400),
+    ];
     let outcome = prop_oneof![
         2 => Just(Outcome::Accepted),
         2 => Just(deferred(Reason::TemporaryRefusal)),
@@ -61,15 +67,15 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(LookUp::Unavailable { reason: Reason::ConnectFailed }),
     ];
     prop_oneof![
-        6 => (account.clone(), 0..8_u8, kind)
+        4 => (account.clone(), 0..12_u8, kind)
             .prop_map(|(account, event, kind)| Op::Signal { account, event, kind }),
-        3 => (account.clone(), 0..4_u8)
+        1 => (account.clone(), 0..4_u8)
             .prop_map(|(account, contacts)| Op::Put { account, contacts }),
         1 => account.clone().prop_map(|account| Op::Delete { account }),
-        8 => seconds.prop_map(|seconds| Op::Wait(Duration::from_secs(seconds))),
+        12 => seconds.prop_map(|seconds| Op::Wait(Duration::from_secs(seconds))),
         2 => Just(Op::Claim),
-        12 => (which(), 0..3_u8).prop_map(|(which, worker)| Op::Begin { which, worker }),
-        8 => (which(), outcome).prop_map(|(which, outcome)| Op::Finish { which, outcome }),
+        16 => (which(), 0..4_u8).prop_map(|(which, worker)| Op::Begin { which, worker }),
+        12 => (which(), outcome).prop_map(|(which, outcome)| Op::Finish { which, outcome }),
         6 => (which(), found).prop_map(|(which, found)| Op::FinishLookUp { which, found }),
         1 => which().prop_map(|which| Op::Renew { which }),
         2 => (account.clone(), any::<bool>())
@@ -110,11 +116,15 @@ impl Run<'_> {
         histories
     }
 
-    async fn pick(&self, which: &Index) -> Option<(CaseHistory, Notification)> {
+    /// Any notification, or one that has come due and not to an end.
+    async fn pick(&self, which: &Index, due: bool) -> Option<(CaseHistory, Notification)> {
         let mut all = Vec::new();
         for history in self.histories().await {
             for notification in history.notifications.clone() {
-                all.push((history.clone(), notification));
+                let waits = !notification.state.is_end();
+                if !due || (waits && notification.due_at <= self.world.now()) {
+                    all.push((history.clone(), notification));
+                }
             }
         }
         (!all.is_empty()).then(|| all.swap_remove(which.index(all.len())))
@@ -141,7 +151,10 @@ impl Run<'_> {
             Op::Begin { which, worker } => self.begin(which, *worker).await,
             Op::Finish { which, outcome } => {
                 if !self.sends.is_empty() {
-                    let mut request = self.sends[which.index(self.sends.len())].clone();
+                    // One of the latest: the others' time is long past.
+                    let recent = self.sends.len().min(3);
+                    let at = self.sends.len() - 1 - which.index(recent);
+                    let mut request = self.sends[at].clone();
                     request.sent = outcome.clone().into();
                     store.finish(&[request]).await.unwrap();
                 }
@@ -173,7 +186,7 @@ impl Run<'_> {
                 store.expire_cases(100).await.unwrap();
             }
             Op::Replay { which } => {
-                if let Some((_, notification)) = self.pick(which).await
+                if let Some((_, notification)) = self.pick(which, false).await
                     && store.replay_notification(notification.id).await.unwrap()
                 {
                     self.ends.remove(&notification.id);
@@ -191,7 +204,9 @@ impl Run<'_> {
     }
 
     async fn begin(&mut self, which: &Index, worker: u8) {
-        let Some((before, notification)) = self.pick(which).await else { return };
+        // Mostly what can still be sent; now and then a stray copy of anything.
+        let open = worker > 0;
+        let Some((before, notification)) = self.pick(which, open).await else { return };
         let asked = request(&format!("w{worker}"), notification.id);
         let leased = notification.lease_until.is_some_and(|until| until > self.world.now());
         match self.world.store.begin(&[asked]).await.unwrap().remove(0) {
