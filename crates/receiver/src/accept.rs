@@ -63,7 +63,7 @@ impl Desk {
 
         let raw = RawRequest::read(route, request, self.max_body).await?;
         // Only now: a sender that dribbles must not use up what good requests need.
-        let _in_flight = self.in_flight.try_acquire().map_err(|_| Refusal::Busy)?;
+        let in_flight = self.in_flight.try_acquire().map_err(|_| Refusal::Busy)?;
         let now = Timestamp::now();
         let verified = self.callers.verify(route, raw, now)?;
         let signal = match self.read(&verified, now, trace)? {
@@ -76,6 +76,8 @@ impl Desk {
         let result = if stored.is_ok() { SignalResult::Accepted } else { SignalResult::NotStored };
         self.metrics.signal(kind.as_str(), result);
         let receipt = stored?;
+        // The wait below holds nothing that another request needs.
+        drop(in_flight);
 
         if let Some(confirms) = &self.confirms {
             // In time or not, the receipt stands.

@@ -1,7 +1,7 @@
 //! Flow 1: request ▸ verified ▸ spooled ▸ answered ▸ forwarded.
 //!
 //! [`Receiver`] needs neither the store nor the broker to be up: a 2xx is made from a
-//! [`spool`] receipt and from nothing else, a request that cannot be stored is answered 503,
+//! receipt of the spool and from nothing else, a request that cannot be stored is answered 503,
 //! and no fault of its own is ever answered 4xx. What it never does: decide anything about
 //! cases, keep an unsigned byte, or write a body, a secret or an address to a log.
 

@@ -11,8 +11,9 @@ use prometheus_client::registry::Registry;
 use relink_core::{Timestamp, time};
 use relink_queue::log::SegmentLog;
 use relink_queue::{PublishFault, Published};
+use std::borrow::Cow;
 
-type Labels<const N: usize> = [(&'static str, String); N];
+type Labels<const N: usize> = [(&'static str, Cow<'static, str>); N];
 
 /// The counters, shared by requests and forwarder.
 #[derive(Debug, Clone, Default)]
@@ -99,31 +100,31 @@ impl Metrics {
     }
 
     pub(crate) fn request(&self, route: Route, status: u16) {
-        let labels = [("route", route.label().to_owned()), ("status", status.to_string())];
+        let labels = [("route", route.label().into()), ("status", status.to_string().into())];
         self.requests.get_or_create(&labels).inc();
     }
 
     pub(crate) fn signal(&self, kind: &'static str, result: SignalResult) {
-        let labels = [("kind", kind.to_owned()), ("result", result.label().to_owned())];
+        let labels = [("kind", kind.into()), ("result", result.label().into())];
         self.signals.get_or_create(&labels).inc();
     }
 
     pub(crate) fn verified(&self, route: Route, credential: &str, form: &'static str) {
         let labels = [
-            ("route", route.label().to_owned()),
-            ("credential", credential.to_owned()),
-            ("form", form.to_owned()),
+            ("route", route.label().into()),
+            ("credential", credential.to_owned().into()),
+            ("form", form.into()),
         ];
         self.verified.get_or_create(&labels).inc();
     }
 
     pub(crate) fn unverified(&self, route: Route, reason: &'static str) {
-        let labels = [("route", route.label().to_owned()), ("reason", reason.to_owned())];
+        let labels = [("route", route.label().into()), ("reason", reason.into())];
         self.unverified.get_or_create(&labels).inc();
     }
 
     pub(crate) fn oddity(&self, oddity: &'static str) {
-        self.oddities.get_or_create(&[("oddity", oddity.to_owned())]).inc();
+        self.oddities.get_or_create(&[("oddity", oddity.into())]).inc();
     }
 
     pub(crate) fn stored_after_answer(&self) {
@@ -131,7 +132,7 @@ impl Metrics {
     }
 
     pub(crate) fn forwarded(&self, outcome: &Published) {
-        self.forwarded.get_or_create(&[("result", forward_label(outcome).to_owned())]).inc();
+        self.forwarded.get_or_create(&[("result", forward_label(outcome).into())]).inc();
     }
 }
 

@@ -162,3 +162,22 @@ async fn names_at_the_limit_are_taken() {
     let padded = format!("{EVENT}{}", " ".repeat(64 * 1024 - EVENT.len()));
     assert_eq!(world.webhook(&padded).await.status, 202);
 }
+
+#[tokio::test]
+async fn a_sender_in_the_middle_of_its_body_still_gets_to_see_why() {
+    let world = World::usual().await;
+    let body = vec![b'x'; 250 * 1024];
+    for (path, content_type, status) in [
+        ("/webhooks/cobalt", "application/json", 413),
+        ("/webhooks/cobalt", "text/plain", 415),
+        ("/nowhere", "application/json", 404),
+    ] {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        // So that most of the body still waits on the sender's side when the verdict is known.
+        socket.set_send_buffer_size(4096).unwrap();
+        let mut stream = socket.connect(world.addr).await.unwrap();
+        let bytes = request(path, &[("content-type", content_type)], &body);
+        tokio::io::AsyncWriteExt::write_all(&mut stream, &bytes).await.unwrap();
+        assert_eq!(read_reply(&mut stream).await.unwrap().status, status);
+    }
+}
