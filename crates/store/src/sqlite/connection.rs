@@ -14,13 +14,16 @@ const STATEMENTS_KEPT: usize = 100;
 /// The one connection that writes.
 pub(super) fn for_writing(path: &Path) -> Result<Connection, StoreError> {
     make_private(path)?;
+    set_up_for_writing(path).map_err(|error| named(path, error))
+}
+
+fn set_up_for_writing(path: &Path) -> Result<Connection, StoreError> {
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let mode: String =
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     if mode != "wal" {
         return Err(StoreError::Disk(format!(
-            "{} cannot use a write-ahead log (its journal is \"{mode}\"): put it on a local disk",
-            path.display()
+            "no write-ahead log here (the journal is \"{mode}\"): put the file on a local disk",
         )));
     }
     // NORMAL may lose the last commits when the power fails; each of ours is a promise.
@@ -31,9 +34,18 @@ pub(super) fn for_writing(path: &Path) -> Result<Connection, StoreError> {
 
 /// A connection that cannot write.
 pub(super) fn for_reading(path: &Path) -> Result<Connection, StoreError> {
-    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    connection.pragma_update(None, "query_only", "ON")?;
-    Ok(connection)
+    open(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(|error| named(path, error))
+}
+
+/// Says which file it was.
+fn named(path: &Path, error: StoreError) -> StoreError {
+    let at = |why| format!("{}: {why}", path.display());
+    match error {
+        StoreError::Unavailable(why) => StoreError::Unavailable(at(why)),
+        StoreError::Disk(why) => StoreError::Disk(at(why)),
+        StoreError::Refused(why) => StoreError::Refused(at(why)),
+        StoreError::Schema(_) | StoreError::Sealed(_) => error,
+    }
 }
 
 fn open(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
@@ -88,7 +100,10 @@ mod tests {
         let text = folder.path().join("notes.txt");
         std::fs::write(&text, "dear diary, ".repeat(1000)).unwrap();
         let error = for_writing(&text).unwrap_err();
-        assert!(matches!(error, StoreError::Refused(_)), "{error:?}");
+        assert!(
+            matches!(&error, StoreError::Refused(why) if why.contains("notes.txt")),
+            "{error:?}"
+        );
         assert!(std::fs::read_to_string(&text).unwrap().starts_with("dear diary"));
     }
 
