@@ -116,6 +116,12 @@ impl Index {
         (segment.live == 0 && self.segments.len() > 1).then_some(*number)
     }
 
+    /// The only segment if nothing in it is needed.
+    pub(super) fn last_if_done(&self) -> Option<u64> {
+        let (number, segment) = self.segments.first_key_value()?;
+        (segment.live == 0 && self.segments.len() == 1).then_some(*number)
+    }
+
     /// Forgets a segment whose file is gone.
     pub(super) fn remove_segment(&mut self, number: u64) {
         if let Some(segment) = self.segments.remove(&number) {

@@ -87,7 +87,8 @@ impl Receipt {
 /// A stored record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// Its number: from 1, rising in the order of appending, never used twice, with gaps.
+    /// Its number: from 1, rising in the order of appending, with gaps; never used twice while
+    /// the log is open or anything on the disk speaks of it.
     pub seq: u64,
     /// As given to [`SegmentLog::append`].
     pub id: String,

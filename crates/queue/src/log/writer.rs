@@ -15,7 +15,7 @@ use relink_core::Timestamp;
 use relink_core::seal::NonceBytes;
 use std::fs::{self, File};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -82,7 +82,8 @@ impl Writer {
             // Only settlements can be unsynced here; losing one costs a replay.
             let _ = active.file.sync();
         }
-        drop(self.lock);
+        // Unlocked by name: a child that is just being started may hold a copy of the file.
+        let _ = self.lock.unlock();
     }
 
     /// Turns a group into bytes; what cannot be written is answered at once.
@@ -166,19 +167,41 @@ impl Writer {
         let header = Header::new(number, self.next_seq, &shared.sealing(), fresh_nonce()?)
             .map_err(io::Error::other)?;
         let path = segment_path(&shared.options.dir, number);
-        let made = shared.disk.create(&path).and_then(|mut file| {
-            file.write_all(&header.encode())?;
-            shared.disk.sync_dir(&shared.options.dir)?;
-            Ok(file)
+        let made = self.create(&path, &header).or_else(|error| {
+            // A full disk, perhaps full of what is done: that can go first.
+            if self.delete_the_last_if_done() { self.create(&path, &header) } else { Err(error) }
         });
-        let file = made.inspect_err(|_| {
-            // A header at most: nothing in it is needed, and a restart would pass over it.
-            let _ = fs::remove_file(&path);
-        })?;
+        let file = made?;
         let len = u64::try_from(HEADER_LEN).unwrap_or(u64::MAX);
         shared.lock_index().set_segment(number, len);
         self.active = Some(Active { number, path, len, file });
         Ok(())
+    }
+
+    fn create(&self, path: &Path, header: &Header) -> io::Result<Box<dyn SegmentFile>> {
+        let shared = &self.shared;
+        let made = shared.disk.create(path).and_then(|mut file| {
+            file.write_all(&header.encode())?;
+            shared.disk.sync_dir(&shared.options.dir)?;
+            Ok(file)
+        });
+        made.inspect_err(|_| {
+            // A header at most: nothing in it is needed, and a restart would pass over it.
+            let _ = fs::remove_file(path);
+        })
+    }
+
+    /// The newest segment stays as long as a newer one can be made. When none can, it may go: a
+    /// crash now would begin with number 1 again, in a folder where nothing speaks of numbers.
+    fn delete_the_last_if_done(&self) -> bool {
+        let mut index = self.shared.lock_index();
+        let Some(number) = index.last_if_done() else { return false };
+        let deleted = fs::remove_file(segment_path(&self.shared.options.dir, number)).is_ok();
+        if deleted {
+            index.remove_segment(number);
+            self.shared.used.store(index.used(), Ordering::Relaxed);
+        }
+        deleted
     }
 
     /// The records are durable: makes them visible and hands out the receipts.

@@ -217,16 +217,35 @@ async fn a_disk_that_stays_full_leaves_no_litter_and_heals_by_itself() {
 }
 
 #[tokio::test]
+async fn a_disk_full_of_what_is_done_is_freed_by_the_log_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let (log, orders) = open_bad(&dir);
+    let seq = add(&log, "done").await;
+    log.settle(seq);
+    // Giving the segment up, and then the new one fails once for as long as the old one is there.
+    order(&orders.fail_writes, 1);
+    assert!(append(&log, "refused").await.is_err());
+    order(&orders.fail_creates, 1);
+    let next = add(&log, "next").await;
+    assert!(next > seq);
+    assert_eq!((segment_files(&dir).len(), ids(&log).await), (1, vec!["next".to_owned()]));
+    drop(log);
+    assert_eq!(ids(&open(&dir)).await, ["next"]);
+}
+
+#[tokio::test]
 async fn a_settlement_that_could_not_be_written_is_written_later() {
     let dir = tempfile::tempdir().unwrap();
     let (log, orders) = open_bad(&dir);
+    // The first record keeps the segment that the second lies in.
+    add(&log, "held").await;
     let seq = add(&log, "done").await;
     order(&orders.fail_writes, 1);
     log.settle(seq);
     eventually("the write failed", || log.stats().poisoned == 1).await;
     add(&log, "kept").await;
     drop(log);
-    assert_eq!(ids(&open(&dir)).await, ["kept"]);
+    assert_eq!(ids(&open(&dir)).await, ["held", "kept"]);
 }
 
 #[tokio::test]
