@@ -1,1 +1,14 @@
 //! The whole system seen from outside; file name = scenario.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a scenario fails by panicking"
+)]
+
+mod commands;
+mod demo;
+mod kill;
+mod main_job;

@@ -1,1 +1,25 @@
-//! What the scenarios share: private servers, real processes, senders and checkers.
+//! What the scenarios share: a private corner of the test servers, real processes of the real
+//! program, a pretend world around them, and a sender that signs as Cobalt does.
+//!
+//! The servers come from `scripts/test`, which names them in `RELINK_TEST_AMQP_URL` and
+//! `RELINK_TEST_POSTGRES_URL`. A server that is missing fails the test.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "test support: whatever goes wrong here fails the test at once, by its own words"
+)]
+
+mod api;
+mod corner;
+mod process;
+mod signed;
+mod wait;
+
+pub use api::Api;
+pub use corner::{Corner, Engines};
+pub use process::{Relink, relink_binary};
+pub use signed::{Sender, WEBHOOK_SECRET, login_required};
+pub use wait::eventually;

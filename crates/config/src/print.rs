@@ -59,6 +59,9 @@ impl Config {
 
         page.table("[web]");
         page.text("listen", self.web.listen);
+        page.table("[work]");
+        page.text("lease", format_duration(self.work.lease));
+        page.text("drain", format_duration(self.work.drain));
         page.table("[admin]");
         page.text("listen", self.admin.listen);
     }

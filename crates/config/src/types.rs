@@ -5,6 +5,7 @@ use relink_core::policy::{EnabledChannels, OnUnknown, Policy, Rules};
 use relink_core::seal::KeyRing;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Everything `config/relink.toml` says.
 #[derive(Debug, Clone)]
@@ -15,6 +16,8 @@ pub struct Config {
     pub receiver: Receiver,
     /// `[web]`
     pub web: Web,
+    /// `[work]`
+    pub work: Work,
     /// `[admin]`
     pub admin: Admin,
     /// `[queue]`
@@ -104,6 +107,15 @@ pub enum SpoolKey {
 pub struct Web {
     /// Where pages and the app's API listen.
     pub listen: SocketAddr,
+}
+
+/// `[work]`
+#[derive(Debug, Clone)]
+pub struct Work {
+    /// How long a notification stays with a worker that fell silent; renewed while it sends.
+    pub lease: Duration,
+    /// How long sends in hand may take once a worker is told to stop.
+    pub drain: Duration,
 }
 
 /// `[admin]`

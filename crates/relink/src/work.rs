@@ -10,18 +10,14 @@ use relink_core::id::WorkerId;
 use relink_core::sender::Sender;
 use relink_core::wire::Topic;
 use relink_store::{Grouped, Store};
-use relink_worker::deliver::{Courier, LEASE};
+use relink_worker::deliver::Courier;
 use relink_worker::plan::{BATCH, Planner};
 use relink_worker::schedule::Scheduler;
 use relink_worker::upkeep::Upkeep;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-
-/// For sends in hand once a worker stops. Supervisors should wait a little longer.
-const DRAIN: Duration = Duration::from_secs(90);
 
 /// What the duties of a worker share.
 pub(crate) struct Work<'a> {
@@ -105,9 +101,9 @@ impl Work<'_> {
             metrics: metrics.clone(),
             worker: worker_id(),
             public_url: self.config.instance.public_url.clone(),
-            lease: LEASE,
+            lease: self.config.work.lease,
             concurrency,
-            drain: DRAIN,
+            drain: self.config.work.drain,
         }
     }
 

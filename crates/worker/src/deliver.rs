@@ -5,7 +5,6 @@ use crate::metrics::Metrics;
 use crate::patience::{GaveUp, Until, jitter, patiently};
 use crate::plan::end_unreadable;
 use relink_core::Timestamp;
-use relink_core::account::Channel;
 use relink_core::attempt::OutcomeKind;
 use relink_core::id::{NotificationId, WorkerId};
 use relink_core::sender::{MessageOrder, Sender, Sent};
@@ -21,9 +20,6 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
-
-/// How long a worker that fell silent keeps a notification. Renewed while a send is under way.
-pub const LEASE: Duration = Duration::from_secs(120);
 
 /// How long an outcome is kept in memory while the store is down. After that the attempt is in
 /// doubt, and the doubt's rules apply.
@@ -43,7 +39,7 @@ pub struct Courier {
     pub worker: WorkerId,
     /// What links start with.
     pub public_url: String,
-    /// How long a lease lasts unless renewed: [`LEASE`], shorter in tests.
+    /// How long a worker that fell silent keeps a notification; renewed while a send is under way.
     pub lease: Duration,
     /// Sends at once.
     pub concurrency: usize,
@@ -254,6 +250,3 @@ impl Courier {
         )
     }
 }
-
-/// The channels a courier can serve.
-pub const CHANNELS: [Channel; 2] = [Channel::Email, Channel::Sms];

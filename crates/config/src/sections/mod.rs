@@ -9,12 +9,15 @@ mod policy;
 mod storage;
 
 use crate::address::{UrlPath, socket_address, url};
-use crate::kind::{Fault, Raw, count, path, share, size, text, word};
+use crate::kind::{Fault, Raw, count, duration, path, share, size, text, word};
 use crate::reader::Section;
 use crate::secret::Source;
-use crate::types::{Admin, Config, Instance, Log, LogFormat, Receiver, ReplyAfter, SpoolKey, Web};
+use crate::types::{
+    Admin, Config, Instance, Log, LogFormat, Receiver, ReplyAfter, SpoolKey, Web, Work,
+};
 use relink_core::seal::SealKey;
 use std::path::Path;
+use std::time::Duration;
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -26,6 +29,7 @@ pub(crate) fn read_config(top: &mut Section<'_, '_>) -> Option<Config> {
     let data_dir = instance.as_ref().map(|i| i.data_dir.clone()).unwrap_or_default();
     let receiver = top.section("receiver", |s| receiver(s, &data_dir));
     let web = top.section("web", web);
+    let work = top.section("work", work);
     let admin = top.section("admin", admin);
     let queue = top.section("queue", storage::queue);
     let store = top.section("store", |s| storage::store(s, &data_dir));
@@ -42,6 +46,7 @@ pub(crate) fn read_config(top: &mut Section<'_, '_>) -> Option<Config> {
         instance: instance?,
         receiver: receiver?,
         web: web?,
+        work: work?,
         admin: admin?,
         queue: queue?,
         store: store?,
@@ -144,6 +149,29 @@ fn web(s: &mut Section<'_, '_>) -> Option<Web> {
         .key("listen", "Where pages, the app's API and the console are served.")
         .or(socket_address(), Raw::Text("127.0.0.1:8081"));
     Some(Web { listen: listen? })
+}
+
+/// Shorter, and a relay that takes a moment would be taken for a dead worker.
+const SHORTEST_LEASE: Duration = Duration::from_secs(3);
+
+fn work(s: &mut Section<'_, '_>) -> Option<Work> {
+    let lease = s
+        .key("lease", "How long a notification stays with a worker that fell silent; at least 3s.")
+        .or(duration(), Raw::Text("2m"));
+    let drain = s
+        .key("drain", "How long sends in hand may take once a worker is told to stop.")
+        .or(duration(), Raw::Text("90s"));
+    if lease.is_some_and(|lease| lease < SHORTEST_LEASE) {
+        s.problem(
+            "lease",
+            Fault::new(
+                "is shorter than 3s: a slow relay would be taken for a dead worker",
+                "make it at least \"3s\"",
+            ),
+        );
+        return None;
+    }
+    Some(Work { lease: lease?, drain: drain? })
 }
 
 fn admin(s: &mut Section<'_, '_>) -> Option<Admin> {

@@ -1,0 +1,175 @@
+//! A corner of its own for one scenario: a folder, a configuration, a queue prefix and a
+//! database that no other test uses, and a pretend mail server and Twilio.
+
+use crate::process::Relink;
+use crate::signed::WEBHOOK_SECRET;
+use relink_sandbox::{Inbox, MailCatcher, PretendTwilio, twilio};
+use std::fmt::Write as _;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use tempfile::TempDir;
+use tokio_postgres::NoTls;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// What stands between and behind the roles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engines {
+    /// The embedded queue and SQLite.
+    Embedded,
+    /// RabbitMQ and PostgreSQL.
+    Servers,
+}
+
+/// A scenario's corner.
+pub struct Corner {
+    /// Removed with the scenario.
+    pub folder: TempDir,
+    /// What was accepted by the pretend providers.
+    pub inbox: Inbox,
+    /// The mail server, for its faults.
+    pub mail: MailCatcher,
+    /// Twilio, for its faults.
+    pub texts: PretendTwilio,
+    /// The receiver's address.
+    pub receiver: SocketAddr,
+    /// The web role's address.
+    pub web: SocketAddr,
+    _world: DropGuard,
+}
+
+/// The key of every scenario, with role `ops`.
+pub(crate) const API_KEY: &str = "scenario-key-0123456789";
+
+impl Corner {
+    /// Makes a corner. `policy` is the `[policy]` part of the configuration.
+    pub async fn new(engines: Engines, policy: &str) -> Self {
+        let stop = CancellationToken::new();
+        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        let inbox = Inbox::default();
+        let mail = MailCatcher::start(any, inbox.clone(), stop.clone()).await.unwrap();
+        let texts = PretendTwilio::start(any, inbox.clone(), stop.clone()).await.unwrap();
+        let corner = Self {
+            folder: tempfile::Builder::new().prefix("relink-scenario-").tempdir().unwrap(),
+            inbox,
+            mail,
+            texts,
+            receiver: free_port(),
+            web: free_port(),
+            _world: stop.drop_guard(),
+        };
+        let engines = match engines {
+            Engines::Embedded => String::new(),
+            Engines::Servers => servers().await,
+        };
+        let text = corner.configuration(policy, &engines);
+        std::fs::write(corner.config(), text).unwrap();
+        corner
+    }
+
+    /// The configuration file.
+    pub fn config(&self) -> PathBuf {
+        self.folder.path().join("relink.toml")
+    }
+
+    /// A process of the program with this corner's configuration. Every process gets a free
+    /// port for its admin listener by the configuration's port 0.
+    pub fn start(&self, arguments: &[&str]) -> Relink {
+        Relink::start(self.folder.path(), &self.config(), arguments)
+    }
+
+    fn configuration(&self, policy: &str, engines: &str) -> String {
+        let mut text = String::new();
+        write!(
+            text,
+            r#"
+[instance]
+name = "Acme Health"
+data_dir = "{data_dir}"
+public_url = "https://relink.example.org"
+[receiver]
+listen = "{receiver}"
+[web]
+listen = "{web}"
+[work]
+lease = "4s"
+[admin]
+listen = "127.0.0.1:0"
+[cobalt]
+client_id = {{ env = "TEST_CLIENT_ID" }}
+client_secret = {{ env = "TEST_CLIENT_SECRET" }}
+[[cobalt.webhook_secrets]]
+id = "current"
+secret = "{WEBHOOK_SECRET}"
+[email]
+from = "Acme Health <no-reply@acme.example>"
+smtp = {{ host = "127.0.0.1", port = {mail_port}, tls = "none" }}
+[sms]
+api_url = "{twilio_url}"
+account_sid = "{account_sid}"
+auth_token = "{auth_token}"
+from = "+15005550006"
+[[api.keys]]
+id = "scenario"
+role = "ops"
+secret = "{API_KEY}"
+[log]
+format = "json"
+filter = "info"
+{engines}
+{policy}
+"#,
+            data_dir = self.folder.path().join("data").display(),
+            receiver = self.receiver,
+            web = self.web,
+            mail_port = self.mail.address.port(),
+            twilio_url = self.texts.url(),
+            account_sid = twilio::ACCOUNT_SID,
+            auth_token = twilio::AUTH_TOKEN,
+        )
+        .unwrap();
+        text
+    }
+}
+
+/// A port that is free now.
+fn free_port() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+fn server(variable: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| {
+        panic!(
+            "{variable} names no server: run the tests with scripts/test, which starts private ones"
+        )
+    })
+}
+
+/// A prefix on the broker and a database on the server that nobody else uses.
+async fn servers() -> String {
+    let unique = uuid::Uuid::new_v4().simple().to_string();
+    let unique = unique.get(..12).unwrap();
+    let admin = server("RELINK_TEST_POSTGRES_URL");
+    let (client, connection) = tokio_postgres::connect(&admin, NoTls).await.unwrap();
+    let connection = tokio::spawn(connection);
+    client.batch_execute(&format!("CREATE DATABASE relink_{unique}")).await.unwrap();
+    drop(client);
+    connection.await.unwrap().unwrap();
+    let (base, _) = admin.rsplit_once('/').unwrap();
+    let key: String = "ab".repeat(32);
+    format!(
+        r#"
+[queue]
+kind = "rabbitmq"
+[queue.rabbitmq]
+urls = ["{amqp}"]
+prefix = "test-{unique}"
+[store]
+url = "{base}/relink_{unique}"
+tls = "disable"
+[[encryption.keys]]
+id = "test"
+secret = "{key}"
+"#,
+        amqp = server("RELINK_TEST_AMQP_URL"),
+    )
+}

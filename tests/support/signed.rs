@@ -1,0 +1,62 @@
+//! Webhooks as Cobalt signs them: HMAC-SHA256 in hex over the compact JSON text.
+
+use aws_lc_rs::hmac;
+use bytes::Bytes;
+use relink_http::client::{Answer, CallError, HttpClient, Limits};
+use relink_http::{HeaderMap, Method, header};
+use std::time::Duration;
+
+/// The secret every scenario configures.
+pub const WEBHOOK_SECRET: &str = "your_webhook_secret_key";
+
+/// Cobalt's documented event for one account, compact.
+pub fn login_required(event_id: &str, account_ref: &str) -> String {
+    serde_json::json!({
+        "id": event_id, "access_token_reference_id": account_ref, "object": "event",
+        "created": "2025-10-21T14:30:00.000Z", "type": "access_token.login_required",
+        "data": {
+            "access_token_reference_id": account_ref,
+            "emr_instance_domain": "https://your-emr-instance.com",
+            "message": "FIXTURE - not Cobalt text", "error_type": "password_expired",
+        },
+    })
+    .to_string()
+}
+
+/// Posts signed webhooks to one receiver.
+#[derive(Clone)]
+pub struct Sender {
+    url: String,
+    client: HttpClient,
+    key: hmac::Key,
+}
+
+impl Sender {
+    /// Posts to the receiver at `receiver_url`, with Cobalt's first deadline.
+    pub fn new(receiver_url: &str) -> Self {
+        let limits = Limits { total: Duration::from_secs(5), ..Limits::default() };
+        Self {
+            url: format!("{receiver_url}/webhooks/cobalt"),
+            client: HttpClient::new(limits).unwrap(),
+            key: hmac::Key::new(hmac::HMAC_SHA256, WEBHOOK_SECRET.as_bytes()),
+        }
+    }
+
+    /// Signs `signed` and posts `body`, which are usually the same.
+    ///
+    /// # Errors
+    /// There was no answer.
+    pub async fn post_as(&self, body: &str, signed: &str) -> Result<Answer, CallError> {
+        let signature = hex::encode(hmac::sign(&self.key, signed.as_bytes()));
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, "application/json".parse().unwrap());
+        headers.insert("cobalt-verification", signature.parse().unwrap());
+        headers.insert("webhook-attempt", "1".parse().unwrap());
+        self.client.call(Method::POST, &self.url, headers, Bytes::from(body.to_owned())).await
+    }
+
+    /// Signs and posts a body. Answers the status, or `None` without an answer.
+    pub async fn post(&self, body: &str) -> Option<u16> {
+        self.post_as(body, body).await.ok().map(|answer| answer.status.as_u16())
+    }
+}
