@@ -1,5 +1,5 @@
--- Every condition is left out by a NULL. Planned anew for its values each time (see Transaction::list),
--- so that each combination finds its own index.
+-- A NULL leaves its condition out. Planned for the values of each call, so that every combination
+-- finds its own index.
 SELECT notification_id, number, case_id, account_ref, step, channel, contact_id, address,
        started_at, finished_at, outcome, reason, resolved_as, provider_message_id, provider_code,
        took_ms, worker

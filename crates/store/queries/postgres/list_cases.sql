@@ -1,5 +1,5 @@
--- Every condition is left out by a NULL. Planned anew for its values each time (see Transaction::list),
--- so that each combination finds its own index.
+-- A NULL leaves its condition out. Planned for the values of each call, so that every combination
+-- finds its own index.
 SELECT case_id, account_ref, kind, opened_at, expires_at, hold, closed_at, close_reason, signals,
        emr_instance_domain, error_type, trace
 FROM cases

@@ -150,7 +150,7 @@ async fn delete(tx: &Transaction, account_ref: &AccountRef) -> Result<bool, Fail
 }
 
 async fn token(tx: &Transaction, account_ref: &AccountRef) -> Result<Option<Secret>, Failure> {
-    let [rows] = tx.read([query(sql!("access_token"), &[&account_ref.as_str()])]).await?;
+    let [rows] = tx.execute([query(sql!("access_token"), &[&account_ref.as_str()])]).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let sealed =
         Sealed { key: row.try_get("access_token_key")?, bytes: row.try_get("access_token")? };

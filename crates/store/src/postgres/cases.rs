@@ -8,7 +8,6 @@ use crate::{CaseFilter, CaseHistory, CaseStore, OpenCase, StoreError};
 use relink_core::case::{Case, CloseReason};
 use relink_core::id::CaseId;
 use relink_core::time::to_millis;
-use tokio_postgres::types::Type;
 
 #[async_trait::async_trait]
 impl CaseStore for PostgresStore {
@@ -36,25 +35,15 @@ impl CaseStore for PostgresStore {
 
 async fn list(tx: &Transaction, filter: &CaseFilter) -> Result<Vec<Case>, Failure> {
     let CaseFilter { open, account_ref, user_id, before, limit: most } = filter;
+    let most = limit(*most);
     if user_id.as_ref().is_some_and(|id| id.contains('\0')) {
         // Nobody's: no stored text can hold it, and the server takes it for an error.
         return Ok(Vec::new());
     }
     let account_ref = account_ref.as_ref().map(ToString::to_string);
     let (at, id) = before.map(|(at, id)| (to_millis(at), id.to_string())).unzip();
-    let rows = tx
-        .list(
-            sql!("list_cases"),
-            &[
-                (open, Type::BOOL),
-                (&account_ref, Type::TEXT),
-                (user_id, Type::TEXT),
-                (&at, Type::INT8),
-                (&id, Type::TEXT),
-                (&limit(*most), Type::INT8),
-            ],
-        )
-        .await?;
+    let wanted = query(sql!("list_cases"), &[open, &account_ref, user_id, &at, &id, &most]);
+    let [rows] = tx.execute([wanted]).await?;
     Ok(read::cases(&rows)?.into_iter().map(|stored| stored.case).collect())
 }
 

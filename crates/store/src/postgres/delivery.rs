@@ -53,7 +53,8 @@ impl DeliveryStore for PostgresStore {
             .run(args, |tx, (id, fence, lease)| {
                 Box::pin(async move {
                     let set = tx.manual_now();
-                    let [rows] = tx.read([query(sql!("renew"), &[id, fence, &set, lease])]).await?;
+                    let [rows] =
+                        tx.execute([query(sql!("renew"), &[id, fence, &set, lease])]).await?;
                     Ok(!rows.is_empty())
                 })
             })

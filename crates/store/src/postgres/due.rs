@@ -31,7 +31,7 @@ impl DueStore for PostgresStore {
 async fn claim(tx: &Transaction, most: usize) -> Result<Vec<Due>, Failure> {
     let (set, most) = (tx.manual_now(), limit(most));
     let ahead = i64::try_from(REPUBLISH_AFTER.as_millis()).unwrap_or(i64::MAX);
-    let [rows] = tx.read([query(sql!("claim_due"), &[&set, &ahead, &most])]).await?;
+    let [rows] = tx.execute([query(sql!("claim_due"), &[&set, &ahead, &most])]).await?;
     rows.iter().map(due).collect()
 }
 
@@ -42,12 +42,12 @@ fn due(row: &Row) -> Result<Due, Failure> {
 
 async fn give_back(tx: &Transaction, ids: &[String]) -> Result<(), Failure> {
     let set = tx.manual_now();
-    tx.read([query(sql!("give_back"), &[&set, &ids])]).await?;
+    tx.execute([query(sql!("give_back"), &[&set, &ids])]).await?;
     Ok(())
 }
 
 async fn next_due_in(tx: &Transaction) -> Result<Option<Duration>, Failure> {
-    let [next, now] = tx.read([query(sql!("next_wake"), &[]), NOW]).await?;
+    let [next, now] = tx.execute([query(sql!("next_wake"), &[]), NOW]).await?;
     let now = tx.now(&now)?;
     let next: Option<i64> = next.first().map(|row| row.try_get("wake_at")).transpose()?.flatten();
     Ok(next.map(|wake_at| since(now, from_millis(wake_at))))

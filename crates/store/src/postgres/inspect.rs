@@ -10,7 +10,6 @@ use relink_core::case::Case;
 use relink_core::id::NotificationId;
 use relink_core::notification::Notification;
 use relink_core::time::to_millis;
-use tokio_postgres::types::Type;
 
 #[async_trait::async_trait]
 impl InspectStore for PostgresStore {
@@ -45,25 +44,15 @@ async fn list(tx: &Transaction, filter: &AttemptFilter) -> Result<Vec<AttemptRow
     let at = before.map(|(at, _, _)| to_millis(at));
     let id = before.map(|(_, id, _)| id.to_string());
     let number = before.map(|(_, _, number)| i64::from(number));
-    let rows = tx
-        .list(
-            sql!("list_attempts"),
-            &[
-                (&case_id, Type::TEXT),
-                (&account_ref, Type::TEXT),
-                (&outcome, Type::TEXT),
-                (&at, Type::INT8),
-                (&id, Type::TEXT),
-                (&number, Type::INT8),
-                (&limit(*most), Type::INT8),
-            ],
-        )
-        .await?;
+    let most = limit(*most);
+    let wanted =
+        query(sql!("list_attempts"), &[&case_id, &account_ref, &outcome, &at, &id, &number, &most]);
+    let [rows] = tx.execute([wanted]).await?;
     read::attempts(&rows)
 }
 
 async fn stats(tx: &Transaction) -> Result<StoreStats, Failure> {
-    let [rows] = tx.read([query(sql!("stats"), &[&REPAIRS_WATCHED])]).await?;
+    let [rows] = tx.execute([query(sql!("stats"), &[&REPAIRS_WATCHED])]).await?;
     let Some(row) = rows.first() else { return Ok(StoreStats::default()) };
     let count = |column: &str| row.try_get(column).map(i64::unsigned_abs);
     Ok(StoreStats {
@@ -75,7 +64,7 @@ async fn stats(tx: &Transaction) -> Result<StoreStats, Failure> {
 }
 
 async fn dead(tx: &Transaction, most: i64) -> Result<Vec<Notification>, Failure> {
-    let [rows] = tx.read([query(sql!("dead_notifications"), &[&most])]).await?;
+    let [rows] = tx.execute([query(sql!("dead_notifications"), &[&most])]).await?;
     Ok(read::notifications(&rows)?.into_iter().map(|stored| stored.notification).collect())
 }
 

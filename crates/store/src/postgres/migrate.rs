@@ -23,12 +23,12 @@ pub(super) async fn migrate(tx: &Transaction) -> Result<Vec<String>, Failure> {
     let [now] = tx.begin([NOW]).await?;
     let now = to_millis(tx.now(&now)?);
     tx.script(sql!("lock_migrations")).await?;
-    let [applied] = tx.read([query(sql!("schema_migrations"), &[])]).await?;
+    let [applied] = tx.execute([query(sql!("schema_migrations"), &[])]).await?;
     let missing = pending(MIGRATIONS, &applied_migrations(&applied)?)?;
     for migration in &missing {
         tx.script(migration.sql).await?;
         let checksum = migration.checksum();
-        tx.read([query(
+        tx.execute([query(
             sql!("insert_schema_migration"),
             &[&migration.version, &migration.name, &checksum, &now],
         )])
@@ -40,10 +40,10 @@ pub(super) async fn migrate(tx: &Transaction) -> Result<Vec<String>, Failure> {
 
 /// Whether the server answers and the schema is the one this release needs.
 pub(super) async fn check(tx: &Transaction) -> Result<(), Failure> {
-    let [present] = tx.read([query(sql!("has_schema_migrations"), &[])]).await?;
+    let [present] = tx.execute([query(sql!("has_schema_migrations"), &[])]).await?;
     let present = present.first().map(|row| row.try_get("present")).transpose()?.unwrap_or(false);
     let applied = if present {
-        let [applied] = tx.read([query(sql!("schema_migrations"), &[])]).await?;
+        let [applied] = tx.execute([query(sql!("schema_migrations"), &[])]).await?;
         applied_migrations(&applied)?
     } else {
         Vec::new()

@@ -5,6 +5,9 @@
 //! taken in one order (accounts, cases, notifications, each sorted), so that no two of them wait
 //! for one another. The server's clock is the only one. Must never hold a transaction open
 //! across anything but the database.
+//!
+//! Needs PostgreSQL 12 or later, spoken to directly or through a pooler that keeps sessions:
+//! prepared statements and session settings are used.
 
 macro_rules! sql {
     ($name:literal) => {
@@ -56,6 +59,12 @@ impl PostgresStore {
     ) -> Result<Self, StoreError> {
         let pool = connect::pool(config)?;
         Ok(Self { database: Database::new(pool, rules, keys, clock) })
+    }
+}
+
+impl std::fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PostgresStore")
     }
 }
 

@@ -119,7 +119,7 @@ async fn expire(tx: &Transaction, most: usize) -> Result<usize, Failure> {
     let now = tx.now(&now)?;
     let cases = read::cases(&cases)?;
     let ids: Vec<String> = cases.iter().map(|stored| stored.case.id.to_string()).collect();
-    let [notifications] = tx.read([query(sql!("lock_notifications_of_cases"), &[&ids])]).await?;
+    let [notifications] = tx.execute([query(sql!("lock_notifications_of_cases"), &[&ids])]).await?;
     let notifications = read::notifications_by_case(&notifications)?;
     let mut writes = Writes::default();
     for stored in &cases {

@@ -17,7 +17,7 @@ use relink_core::time::{from_millis, to_millis};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
 
 /// The longest a call may take, waiting for a connection and every repetition included.
@@ -68,8 +68,8 @@ impl Database {
     /// another transaction.
     ///
     /// # Errors
-    /// Nothing was written; or, when the connection broke between `COMMIT` and its answer,
-    /// [`StoreError::Unavailable`] although it was.
+    /// Nothing was written; or, when the connection or the deadline broke off between `COMMIT`
+    /// and its answer, [`StoreError::Unavailable`] although it may have been.
     pub(super) async fn run<A, T>(&self, args: A, work: Work<A, T>) -> Result<T, StoreError>
     where
         A: Send + Sync + 'static,
@@ -100,7 +100,13 @@ impl Database {
             }
         });
         task.await.unwrap_or_else(|error| {
-            Err(StoreError::Refused(format!("a transaction ended abnormally: {error}")))
+            let what = format!("a transaction ended abnormally: {error}");
+            // Cancelled only by the end of the whole runtime.
+            Err(if error.is_cancelled() {
+                StoreError::Unavailable(what)
+            } else {
+                StoreError::Refused(what)
+            })
         })
     }
 
@@ -187,13 +193,14 @@ impl Transaction {
         Ok(rows)
     }
 
-    /// Reads on, inside the transaction, in one round trip.
-    pub(super) async fn read<const N: usize>(
+    /// Runs statements in one round trip: inside the transaction once it has begun, before that
+    /// each as a transaction of its own.
+    pub(super) async fn execute<const N: usize>(
         &self,
-        reads: [Query<'_>; N],
+        queries: [Query<'_>; N],
     ) -> Result<[Vec<Row>; N], Failure> {
-        let statements = self.prepare(&reads).await?;
-        self.pipeline(&reads, &statements).await
+        let statements = self.prepare(&queries).await?;
+        self.pipeline(&queries, &statements).await
     }
 
     /// Writes and commits, in one round trip. When one write fails the server turns the
@@ -229,16 +236,6 @@ impl Transaction {
     /// The time set by hand in milliseconds, for statements that compare with the time.
     pub(super) fn manual_now(&self) -> Option<i64> {
         self.database.clock.manual().map(to_millis)
-    }
-
-    /// One statement, planned anew for the values bound to it, for those whose best plan
-    /// depends on which of them are NULL.
-    pub(super) async fn list(
-        &self,
-        sql: &str,
-        params: &[(&(dyn ToSql + Sync), Type)],
-    ) -> Result<Vec<Row>, Failure> {
-        Ok(self.lease.client()?.query_typed(sql, params).await?)
     }
 
     /// Before anything else of a round trip is sent, so that the statements of it leave in order.

@@ -6,11 +6,12 @@ use crate::world::{account, account_ref, begin_request, keys, rules, signal_at, 
 use relink_core::account::AccountUpsert;
 use relink_core::attempt::{Outcome, Reason};
 use relink_core::id::NotificationId;
+use relink_core::plan::SignalResult;
 use relink_core::signal::{Signal, SignalKind};
 use relink_core::time::from_millis;
 use relink_store::{
-    AccountStore as _, Begin, BeginRequest, CaseFilter, CaseHistory, Clock, FinishRequest,
-    SqliteStore, Store,
+    AccountStore as _, Begin, BeginRequest, CaseFilter, CaseHistory, CaseStore as _, Clock,
+    FinishRequest, InspectStore as _, SignalStore as _, SqliteStore, Store,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -209,6 +210,38 @@ async fn a_batch_means_what_its_requests_mean_one_by_one() {
             assert_eq!(stored, singles.store.account(&account_ref(number)).await.unwrap());
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_case_may_open_close_and_open_again_within_one_batch() {
+    use SignalKind::{LoginRequired, Repaired};
+    let database = TestDatabase::create().await;
+    let clock = Clock::Manual(Arc::new(AtomicI64::new(START)));
+    let store = store_at(&database, 1, clock).await;
+    store.put_accounts(&[account(1), account(1)]).await.unwrap();
+    let later = from_millis(START + 1);
+    let signals = [
+        signal_at("a", 1, LoginRequired, later),
+        signal_at("b", 1, Repaired, later),
+        signal_at("c", 1, LoginRequired, later),
+        signal_at("d", 1, Repaired, later),
+        signal_at("e", 1, LoginRequired, later),
+        signal_at("e", 1, LoginRequired, later),
+    ];
+    let results: Vec<SignalResult> = store
+        .apply_signals(&signals)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|applied| applied.result)
+        .collect();
+    use SignalResult::{Closed, Duplicate, Opened};
+    assert_eq!(results, [Opened, Closed, Opened, Closed, Opened, Duplicate]);
+    let filter = CaseFilter { limit: 10, ..CaseFilter::default() };
+    let cases = store.cases(&filter).await.unwrap();
+    assert_eq!((cases.len(), cases.iter().filter(|case| case.is_open()).count()), (3, 1));
+    let planned = store.stats().await.unwrap();
+    assert_eq!((planned.cases_open, planned.sends_after_repair), (1, 0));
 }
 
 /// The notifications of all cases, newest case first.

@@ -56,6 +56,40 @@ async fn every_session_has_its_limits() {
     assert!(why.contains("55P03"), "{why}");
 }
 
+/// With the session's setting, as the store has it: what still reads a whole table has no index.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_statement_reads_a_whole_table() {
+    let database = TestDatabase::create().await;
+    store(&database, 1).await;
+    let client = database.client().await;
+    let settings = "SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan";
+    client.batch_execute(settings).await.unwrap();
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("queries/postgres");
+    let mut looked_at = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let name = entry.as_ref().unwrap().file_name().into_string().unwrap();
+        if name.contains("migration") {
+            continue;
+        }
+        let sql = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        let plan = plan_of(&client, &sql).await;
+        assert!(!plan.contains("Seq Scan"), "{name}:\n{plan}");
+        looked_at += 1;
+    }
+    assert!(looked_at > 40);
+}
+
+async fn plan_of(client: &tokio_postgres::Client, sql: &str) -> String {
+    let params = (1..=20).take_while(|number| sql.contains(&format!("${number}"))).count();
+    let arguments = vec!["NULL"; params].join(", ");
+    let arguments = if params == 0 { String::new() } else { format!("({arguments})") };
+    client.batch_execute(&format!("PREPARE statement AS {sql}")).await.unwrap();
+    let explain = format!("EXPLAIN (COSTS OFF) EXECUTE statement{arguments}");
+    let rows = client.query(&explain, &[]).await.unwrap();
+    client.batch_execute("DEALLOCATE statement").await.unwrap();
+    rows.iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>().join("\n")
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_word_that_no_column_can_hold_does_not_cost_the_batch() {
     let database = TestDatabase::create().await;
