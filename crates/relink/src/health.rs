@@ -3,6 +3,7 @@
 //! restarted for it.
 
 use relink_queue::Queue;
+use relink_queue::log::SegmentLog;
 use relink_store::Store;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -44,6 +45,7 @@ impl Health {
 
 /// What is looked at.
 pub(crate) struct Watched {
+    pub(crate) spool: Option<SegmentLog>,
     pub(crate) store: Option<Arc<dyn Store>>,
     pub(crate) queue: Option<Arc<dyn Queue>>,
 }
@@ -52,6 +54,9 @@ impl Watched {
     /// Looks until `stop`.
     pub(crate) async fn watch(self, health: Health, stop: CancellationToken) {
         while !stop.is_cancelled() {
+            if let Some(spool) = &self.spool {
+                health.note("spool", spool_fault(spool));
+            }
             if let Some(store) = &self.store {
                 health.note("store", store.check().await.err().map(|error| error.to_string()));
             }
@@ -63,5 +68,13 @@ impl Watched {
                 () = tokio::time::sleep(EVERY) => {}
             }
         }
+    }
+}
+
+/// A receiver whose disk fails answers 503; another one should get the traffic meanwhile.
+fn spool_fault(spool: &SegmentLog) -> Option<String> {
+    match spool.stats().failures_in_a_row {
+        0 => None,
+        failures => Some(format!("the last {failures} writes failed; see the log for the cause")),
     }
 }

@@ -12,6 +12,7 @@ use relink_cobalt::Verifier;
 use relink_config::{Config, ProcessRole};
 use relink_core::account::AccountUpsert;
 use relink_http::server::bind;
+use relink_queue::log::SegmentLog;
 use relink_receiver::{Parts, Receiver};
 use relink_store::{Store, StoreError};
 use relink_web::Web;
@@ -27,6 +28,7 @@ pub(crate) struct Process {
     config: Arc<Config>,
     roles: Roles,
     registry: Registry,
+    spool: Option<SegmentLog>,
     store: Option<Arc<dyn Store>>,
     queue: Option<OpenQueue>,
     receiver: Option<(Receiver, TcpListener)>,
@@ -55,19 +57,23 @@ impl Process {
             true => Some(parts::queue(&config, &format!("relink {:?}", roles.role)).await?),
             false => None,
         };
-        let receiver = match &queue {
-            Some(queue) if roles.receive => {
+        let spool = match roles.receive {
+            true => Some(parts::spool(&config)?),
+            false => None,
+        };
+        let receiver = match (&queue, &spool) {
+            (Some(queue), Some(spool)) => {
                 let listener = bind(config.receiver.listen).await?;
                 let parts = Parts {
                     config: &config.receiver,
                     verifier: Verifier::new(&config.cobalt.webhook_secrets),
                     api_keys: &config.api_keys,
-                    spool: parts::spool(&config)?,
+                    spool: spool.clone(),
                     queue: queue.shared(),
                 };
                 Some((Receiver::build(parts, &mut registry), listener))
             }
-            Some(_) | None => None,
+            (Some(_) | None, _) => None,
         };
         let store = match roles.needs_store() {
             true => Some(ready_store(&config, &roles, stop).await?),
@@ -82,7 +88,8 @@ impl Process {
             }
             Some(_) | None => None,
         };
-        Ok(Self { config: Arc::new(config), roles, registry, store, queue, receiver, web, admin })
+        let config = Arc::new(config);
+        Ok(Self { config, roles, registry, spool, store, queue, receiver, web, admin })
     }
 
     /// The ports that were opened.
@@ -121,7 +128,7 @@ impl Process {
     pub(crate) async fn run(self, stop: CancellationToken) -> Result<(), Failure> {
         let mut tasks = JoinSet::new();
         let health = Health::default();
-        let Self { config, roles, mut registry, store, queue, receiver, web, admin } = self;
+        let Self { config, roles, mut registry, spool, store, queue, receiver, web, admin } = self;
         let shared_queue = queue.as_ref().map(OpenQueue::shared);
         if let (Some(store), Some(queue)) = (&store, &queue) {
             let work = Work { config: &config, store, queue, stop: &stop };
@@ -143,7 +150,7 @@ impl Process {
         }
         // A receiver is ready without its queue: that is what the spool is for.
         let queue_matters = !roles.duties.is_empty();
-        let watched = Watched { store, queue: shared_queue.filter(|_| queue_matters) };
+        let watched = Watched { spool, store, queue: shared_queue.filter(|_| queue_matters) };
         tokio::spawn(watched.watch(health.clone(), stop.clone()));
         // The admin listener outlives the rest, so that a drain can be watched.
         let admin_stop = CancellationToken::new();

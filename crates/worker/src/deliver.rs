@@ -53,7 +53,13 @@ impl Courier {
         let slots = Arc::new(Semaphore::new(self.concurrency.max(1)));
         let in_hand = TaskTracker::new();
         loop {
-            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { break };
+            // A slot first: what cannot be worked on yet stays in the queue, for others too.
+            let slot = tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                slot = Arc::clone(&slots).acquire_owned() => slot,
+            };
+            let Ok(slot) = slot else { break };
             let delivery = tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
