@@ -14,7 +14,7 @@ use std::pin::Pin;
 use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -132,36 +132,32 @@ impl Connect for Connector {
                     (client, drive(connection))
                 }
             };
+            let mut unfinished = AbortOnDrop(Some(io.abort_handle()));
             client.batch_execute(SESSION).await?;
-            Ok((client, io.into_handle()))
+            unfinished.0 = None;
+            Ok((client, io))
         })
     }
 }
 
 /// Moves the bytes of one connection until it ends. The pool notices by itself.
-fn drive<C>(connection: C) -> Driver
+fn drive<C>(connection: C) -> JoinHandle<()>
 where
     C: Future<Output = Result<(), tokio_postgres::Error>> + Send + 'static,
 {
-    Driver(Some(tokio::spawn(async move {
+    tokio::spawn(async move {
         if let Err(error) = connection.await {
             tracing::warn!(error = %describe(&error), "a connection to PostgreSQL was lost");
         }
-    })))
+    })
 }
 
-/// The task of a connection that is still being set up; ends with it when that is given up.
-struct Driver(Option<JoinHandle<()>>);
+/// Closes a connection whose setting up is given up, which a silent server may never answer.
+struct AbortOnDrop(Option<AbortHandle>);
 
-impl Driver {
-    fn into_handle(mut self) -> JoinHandle<()> {
-        self.0.take().unwrap_or_else(|| tokio::spawn(async {}))
-    }
-}
-
-impl Drop for Driver {
+impl Drop for AbortOnDrop {
     fn drop(&mut self) {
-        if let Some(task) = self.0.take() {
+        if let Some(task) = &self.0 {
             task.abort();
         }
     }

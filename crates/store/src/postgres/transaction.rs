@@ -115,7 +115,8 @@ impl Database {
         for _ in 1..TRIES {
             match self.once(args, work).await {
                 Err(failure) if failure.is_conflict() => {
-                    tracing::debug!(?failure, "a transaction met another and is run again");
+                    let error = StoreError::from(failure);
+                    tracing::debug!(%error, "a transaction met another and is run again");
                     tokio::time::sleep(pause).await;
                     pause *= 2;
                 }

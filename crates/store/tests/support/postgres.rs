@@ -43,6 +43,7 @@ dir=$1; shift
 server=$!
 read -r told
 kill -QUIT "$server" 2>/dev/null
+kill -CONT "$server" 2>/dev/null
 wait "$server"
 [ "$told" = stop ] || rm -rf "$dir"
 "#;
