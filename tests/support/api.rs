@@ -60,9 +60,13 @@ impl Api {
         let mut rows = Vec::new();
         let mut cursor = String::new();
         loop {
-            let (status, page) =
-                self.call(Method::GET, &format!("{path}{cursor}"), None).await.unwrap();
-            assert_eq!(status, 200, "{page}");
+            // The web role may be coming up again.
+            let path = format!("{path}{cursor}");
+            let page = eventually("a page of the API", || async {
+                let (status, page) = self.call(Method::GET, &path, None).await?;
+                (status == 200).then_some(page)
+            })
+            .await;
             rows.extend(page.get(key).and_then(Value::as_array).cloned().unwrap_or_default());
             match page.get("next").and_then(Value::as_str) {
                 Some(next) => cursor = format!("&cursor={next}"),

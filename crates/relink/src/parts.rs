@@ -15,14 +15,9 @@ use relink_store::{Clock, Store};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Reads the configuration and prints its warnings.
-#[expect(clippy::print_stderr, reason = "a command's own words, before logging starts")]
+/// Reads the configuration. Its warnings are for `relink check` and for a process that starts.
 pub(crate) fn config(common: &Common) -> Result<Config, Failure> {
-    let loaded = Config::load(common.config.as_deref(), &ProcessEnv)?;
-    for warning in &loaded.warnings {
-        eprintln!("relink: warning: {warning}");
-    }
-    Ok(loaded.config)
+    Ok(Config::load(common.config.as_deref(), &ProcessEnv)?.config)
 }
 
 /// Refuses a role that this configuration cannot serve.

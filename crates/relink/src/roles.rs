@@ -4,7 +4,7 @@ use crate::args::{Common, Duty};
 use crate::failure::Failure;
 use crate::process::Process;
 use crate::{parts, stop, telemetry};
-use relink_config::ProcessRole;
+use relink_config::{Config, Loaded, ProcessEnv, ProcessRole};
 
 /// What a process does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,8 +50,12 @@ impl Roles {
 
 /// Runs the roles with the configured parts until SIGTERM or SIGINT.
 pub(crate) async fn run_configured(common: &Common, roles: Roles) -> Result<(), Failure> {
-    let config = parts::config(common)?;
+    let Loaded { config, warnings, path } = Config::load(common.config.as_deref(), &ProcessEnv)?;
     telemetry::start(&config.log)?;
+    tracing::info!(file = %path.display(), "configuration read");
+    for warning in warnings {
+        tracing::warn!(key = warning.key, remedy = warning.remedy, "{}", warning.what);
+    }
     parts::serves(&config, roles.role)?;
     let stop = stop::on_signal()?;
     let process = Process::build(config, roles, &stop).await?;

@@ -24,7 +24,9 @@ pub(crate) fn start(log: &Log) -> Result<(), Failure> {
             let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
             registry.with(lines.with_ansi(colours).with_target(false)).try_init()
         }
-        LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init(),
+        LogFormat::Json => {
+            registry.with(lines.json().flatten_event(true).with_span_list(false)).try_init()
+        }
     };
     started.map_err(|error| Failure::failed(format!("cannot start logging: {error}")))
 }
