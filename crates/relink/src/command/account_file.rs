@@ -2,13 +2,14 @@
 //! and no reason repeats a token or an address.
 
 use crate::failure::Failure;
+use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use relink_core::account::{AccountInput, AccountUpsert, ContactInput, FieldFault, Role};
 use relink_core::id::AccountRef;
 use relink_core::masked::Secret;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read};
 use std::path::Path;
 
 /// A line that cannot be imported.
@@ -20,22 +21,23 @@ pub(crate) struct BadLine {
 
 /// What a file holds.
 #[derive(Debug, Default)]
-pub(crate) struct Read {
+pub(crate) struct AccountFile {
     pub(crate) accounts: Vec<AccountUpsert>,
     pub(crate) bad: Vec<BadLine>,
 }
 
-impl Read {
+impl AccountFile {
     fn bad(&mut self, line: u64, why: impl Into<String>) {
         self.bad.push(BadLine { line, why: why.into() });
     }
 }
 
 /// Reads a file by its ending. `country` turns national phone numbers into E.164.
-pub(crate) fn read(path: &Path, country: Option<&str>) -> Result<Read, Failure> {
+pub(crate) fn read(path: &Path, country: Option<&str>) -> Result<AccountFile, Failure> {
     let country = country.map(parse_country).transpose()?;
     let file = File::open(path)
         .map_err(|error| Failure::failed(format!("cannot read {}: {error}", path.display())))?;
+    let file = reading_bar(&file).wrap_read(file);
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or("");
     let mut read = match ending.to_ascii_lowercase().as_str() {
         "csv" => read_csv(file, country)?,
@@ -49,6 +51,15 @@ pub(crate) fn read(path: &Path, country: Option<&str>) -> Result<Read, Failure> 
     };
     read.bad.sort_by_key(|bad| bad.line);
     Ok(read)
+}
+
+/// How far the file is read. Hidden by itself where standard error is not a terminal.
+fn reading_bar(file: &File) -> ProgressBar {
+    let bar = ProgressBar::new(file.metadata().map_or(0, |metadata| metadata.len()));
+    if let Ok(style) = ProgressStyle::with_template("reading {bar:40} {percent}%, {eta} left") {
+        bar.set_style(style);
+    }
+    bar.with_finish(ProgressFinish::AndClear)
 }
 
 type Country = phonenumber::country::Id;
@@ -105,7 +116,7 @@ struct Gathered {
     broken: bool,
 }
 
-fn read_csv(file: File, country: Option<Country>) -> Result<Read, Failure> {
+fn read_csv(file: impl Read, country: Option<Country>) -> Result<AccountFile, Failure> {
     let mut reader =
         csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(BufReader::new(file));
     let header = reader
@@ -119,7 +130,7 @@ fn read_csv(file: File, country: Option<Country>) -> Result<Read, Failure> {
             return Err(Failure::failed(format!("the header has no column {needed}")));
         }
     }
-    let mut read = Read::default();
+    let mut read = AccountFile::default();
     let mut gathered: BTreeMap<String, Gathered> = BTreeMap::new();
     for record in reader.records() {
         match record {
@@ -166,7 +177,7 @@ fn gather(
     line: u64,
     country: Option<Country>,
     gathered: &mut BTreeMap<String, Gathered>,
-    read: &mut Read,
+    read: &mut AccountFile,
 ) {
     let contact = contact_of(&row, country);
     let entry = gathered.entry(row.account_ref.clone()).or_insert_with(|| Gathered {
@@ -245,8 +256,8 @@ struct JsonLine {
     account: serde_json::Map<String, serde_json::Value>,
 }
 
-fn read_jsonl(file: File, country: Option<Country>) -> Read {
-    let mut read = Read::default();
+fn read_jsonl(file: impl Read, country: Option<Country>) -> AccountFile {
+    let mut read = AccountFile::default();
     let mut seen: BTreeMap<String, u64> = BTreeMap::new();
     for (line, text) in (1..).zip(BufReader::new(file).lines()) {
         let text = match text {
@@ -289,7 +300,7 @@ fn json_line(text: &str, country: Option<Country>) -> Result<(String, AccountInp
     Ok((line.account_ref, input))
 }
 
-fn check(account_ref: &str, input: AccountInput, line: u64, read: &mut Read) {
+fn check(account_ref: &str, input: AccountInput, line: u64, read: &mut AccountFile) {
     let account_ref = match AccountRef::parse(account_ref) {
         Ok(account_ref) => account_ref,
         Err(error) => return read.bad(line, error.to_string()),

@@ -1,13 +1,13 @@
 use super::*;
 use std::io::Write as _;
 
-fn read_text(ending: &str, text: &str, country: Option<&str>) -> Read {
+fn read_text(ending: &str, text: &str, country: Option<&str>) -> AccountFile {
     let mut file = tempfile::Builder::new().suffix(ending).tempfile().unwrap();
     file.write_all(text.as_bytes()).unwrap();
     read(file.path(), country).unwrap()
 }
 
-fn bad_lines(read: &Read) -> Vec<(u64, &str)> {
+fn bad_lines(read: &AccountFile) -> Vec<(u64, &str)> {
     read.bad.iter().map(|bad| (bad.line, bad.why.as_str())).collect()
 }
 

@@ -1,7 +1,7 @@
 //! `relink accounts`: import, export, show, delete.
 
 use crate::args::{Accounts, Common, Format};
-use crate::command::account_file::{self, BadLine, Read};
+use crate::command::account_file::{self, AccountFile, BadLine};
 use crate::failure::Failure;
 use crate::{output, parts};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -54,10 +54,10 @@ async fn import(
     format: Format,
     store: &dyn Store,
     file: &Path,
-    read: Read,
+    read: AccountFile,
     skip_bad: bool,
 ) -> Result<(), Failure> {
-    let Read { accounts, bad } = read;
+    let AccountFile { accounts, bad } = read;
     if !bad.is_empty() && !skip_bad {
         return Err(Failure::failed(format!(
             "{}: nothing was imported, since {} of its lines are bad:\n{}\nmend them, or import the others with --skip-bad",
