@@ -3,6 +3,7 @@
 //! [`CallError`] tells it what it needs to know.
 
 use crate::body;
+use crate::connect::Within;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{HeaderMap, Method, Request, StatusCode, Uri};
@@ -17,7 +18,7 @@ use std::time::Duration;
 /// Deadlines and caps of a client.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// For the TCP connection.
+    /// For a connection that can be written to: name, TCP and TLS.
     pub connect: Duration,
     /// For the whole call, connection and answer included.
     pub total: Duration,
@@ -71,7 +72,7 @@ pub enum CallError {
 /// A client with a pool of its own. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct HttpClient {
-    inner: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    inner: Client<Within<HttpsConnector<HttpConnector>>, Full<Bytes>>,
     limits: Limits,
 }
 
@@ -87,7 +88,6 @@ impl HttpClient {
     /// [`TlsSetupError`] when the TLS provider refuses its own defaults.
     pub fn new(limits: Limits) -> Result<Self, TlsSetupError> {
         let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(limits.connect));
         connector.set_nodelay(true);
         connector.enforce_http(false);
         let connector = HttpsConnectorBuilder::new()
@@ -100,7 +100,7 @@ impl HttpClient {
             .pool_idle_timeout(Duration::from_secs(20))
             // A request pulled back unsent is reported as not sent; nobody repeats it unasked.
             .retry_canceled_requests(false)
-            .build(connector);
+            .build(Within::new(connector, limits.connect));
         Ok(Self { inner, limits })
     }
 
@@ -115,8 +115,7 @@ impl HttpClient {
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Answer, CallError> {
-        let uri: Uri =
-            url.parse().map_err(|_| CallError::NotSent("the address is not a URL".into()))?;
+        let uri = absolute(url)?;
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
         *request.uri_mut() = uri;
@@ -137,13 +136,20 @@ impl HttpClient {
     }
 }
 
+fn absolute(url: &str) -> Result<Uri, CallError> {
+    let uri: Option<Uri> = url.parse().ok();
+    uri.filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some())
+        .ok_or_else(|| CallError::NotSent("the address is not an http or https URL".into()))
+}
+
 /// Tells by type, never by text, whether the request can have left.
 fn describe(error: &hyper_util::client::legacy::Error) -> CallError {
     let text = chain(error);
     let unsent = error.is_connect()
         || std::error::Error::source(error)
             .and_then(|source| source.downcast_ref::<hyper::Error>())
-            .is_some_and(|source| source.is_canceled() || source.is_user());
+            // Said only of a request that is handed back whole.
+            .is_some_and(hyper::Error::is_canceled);
     if unsent { CallError::NotSent(text) } else { CallError::NoAnswer(text) }
 }
 

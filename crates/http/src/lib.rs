@@ -9,5 +9,8 @@ pub mod client;
 pub mod problem;
 pub mod server;
 
+mod connect;
+mod stream;
+
 /// Requests and answers are hyper's.
 pub use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri, header};

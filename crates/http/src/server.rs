@@ -2,6 +2,7 @@
 //! way to stop. hyper's own limits are inert without a timer, and it has no limit on open
 //! connections: both are set here, once, for every listener of the program.
 
+use crate::stream::Bounded;
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
 use hyper::header::{CONNECTION, HeaderValue, TRANSFER_ENCODING};
@@ -26,6 +27,8 @@ pub struct Limits {
     pub header_timeout: Duration,
     /// The largest request head, in bytes; at least 8192.
     pub max_head: usize,
+    /// How long an answer may wait for a peer that reads none of it.
+    pub write_timeout: Duration,
     /// How long requests in hand may take once the listener stops.
     pub drain: Duration,
 }
@@ -36,6 +39,7 @@ impl Default for Limits {
             max_connections: 1024,
             header_timeout: Duration::from_secs(5),
             max_head: 16 * 1024,
+            write_timeout: Duration::from_secs(10),
             drain: Duration::from_secs(5),
         }
     }
@@ -62,7 +66,7 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
 }
 
 /// Serves `service` on `listener` until `stop`, then finishes what is in hand within
-/// [`Limits::drain`] and returns.
+/// [`Limits::drain`], cuts off what is left and returns.
 ///
 /// Every answer to a request that carried `Transfer-Encoding`, and every 4xx, closes its
 /// connection: hyper drops a `Content-Length` beside a `Transfer-Encoding` without telling, so a
@@ -80,6 +84,8 @@ where
 {
     let slots = Arc::new(Semaphore::new(limits.max_connections));
     let graceful = GracefulShutdown::new();
+    let cut = CancellationToken::new();
+    let _cut_when_done = cut.clone().drop_guard();
     let mut http = hyper::server::conn::http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)
@@ -91,11 +97,12 @@ where
             accepted = accept(&listener, &slots) => accepted,
         };
         let Some((stream, slot)) = accepted else { break };
-        let connection = http.serve_connection(TokioIo::new(stream), Closing(service.clone()));
-        let connection = graceful.watch(connection);
+        let stream = TokioIo::new(Bounded::new(stream, limits.write_timeout));
+        let connection = http.serve_connection(stream, Closing(service.clone()));
+        let connection = cut.clone().run_until_cancelled_owned(graceful.watch(connection));
         tokio::spawn(async move {
             let _slot = slot;
-            if let Err(error) = connection.await {
+            if let Some(Err(error)) = connection.await {
                 // The peer's affair: it left, was too slow, or does not speak HTTP/1.1.
                 tracing::debug!(%error, "connection ended");
             }

@@ -86,6 +86,7 @@ impl Receiver {
             header_timeout: HEADER_TIMEOUT,
             max_head: MAX_HEAD,
             drain: DRAIN,
+            ..Limits::default()
         };
         Self { desk: Arc::new(desk), forwarder, spool, limits }
     }
