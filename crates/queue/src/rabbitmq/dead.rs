@@ -1,74 +1,100 @@
-//! The dead queue, for operators. Looking takes messages in hand without settling them and lets
-//! go of the connection, which gives them back in place.
+//! The dead queue, for operators. Looking takes letters in hand without settling them, and gives
+//! them back before it answers: always all of them, because the broker puts what is given back
+//! behind what was given back before, so that taking a few would change the order.
 
-use super::envelope::{DIED_AT, REASON, TOPIC, header, id_of, properties, trace_of};
-use super::link::{Dialer, Link, RPC, within};
+use super::control::Control;
+use super::envelope::{
+    DIED_AT, REASON, TOPIC, broker_died_at, header, id_of, properties, trace_of,
+};
+use super::link::{Link, RPC, unreachable, within};
 use super::publish::{Outgoing, RabbitPublisher};
 use crate::{DeadLetter, DeadLetters, Published, QueueError};
 use bytes::Bytes;
 use lapin::Acker;
-use lapin::options::{BasicAckOptions, BasicGetOptions};
+use lapin::message::BasicGetMessage;
+use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions};
 use relink_core::seal::sha256_hex;
 use std::sync::Arc;
 
 /// The dead letters of a broker.
 pub(crate) struct RabbitDeadLetters {
-    dialer: Arc<Dialer>,
+    control: Arc<Control>,
 }
 
 impl RabbitDeadLetters {
-    pub(crate) fn new(dialer: Arc<Dialer>) -> Self {
-        Self { dialer }
+    pub(crate) fn new(control: Arc<Control>) -> Self {
+        Self { control }
     }
 
-    /// Takes letters in hand, oldest first, until `wanted` is satisfied or there are no more.
-    async fn take(
+    /// Takes every letter in hand, and shows each, oldest first.
+    async fn take_all(
         &self,
         link: &Link,
-        mut wanted: impl FnMut(DeadLetter, Acker) -> bool,
+        mut show: impl FnMut(DeadLetter, Acker),
     ) -> Result<(), QueueError> {
-        let queue = self.dialer.topology.dead_queue();
+        let queue = self.control.dialer.topology.dead_queue();
         loop {
             let got = link.channel.basic_get(queue.as_str().into(), BasicGetOptions::default());
             let Some(got) = within(&link.place, RPC, got).await? else { return Ok(()) };
-            let letter = self.read(&got.delivery);
-            if wanted(letter, got.delivery.acker) {
-                return Ok(());
-            }
+            show(self.read(&got), got.delivery.acker);
         }
     }
 
-    async fn find(&self, link: &Link, id: &str) -> Result<(DeadLetter, Acker), QueueError> {
+    /// The letter with this id; it and all others are in hand.
+    async fn find(&self, link: &Link, id: &str) -> Result<Option<(DeadLetter, Acker)>, QueueError> {
         let mut found = None;
-        self.take(link, |letter, acker| {
-            if letter.id == id {
+        self.take_all(link, |letter, acker| {
+            if found.is_none() && letter.id == id {
                 found = Some((letter, acker));
             }
-            found.is_some()
         })
         .await?;
-        found.ok_or_else(|| QueueError::NoSuchLetter(id.to_owned()))
+        Ok(found)
     }
 
-    fn read(&self, message: &lapin::message::Delivery) -> DeadLetter {
-        let properties = &message.properties;
+    fn read(&self, message: &BasicGetMessage) -> DeadLetter {
+        let (properties, body) = (&message.delivery.properties, &message.delivery.data);
         let topic = header(properties, TOPIC).and_then(|topic| topic.parse().ok()).or_else(|| {
             let queue = header(properties, "x-first-death-queue")?;
-            self.dialer.topology.topic_of(&queue)
+            self.control.dialer.topology.topic_of(&queue)
         });
         let reason = header(properties, REASON)
             .or_else(|| header(properties, "x-first-death-reason"))
             .unwrap_or_else(|| "unknown".to_owned());
-        let died = header(properties, DIED_AT);
+        let died_at = header(properties, DIED_AT)
+            .and_then(|died| died.parse().ok())
+            .or_else(|| broker_died_at(properties));
         let message_id = id_of(properties);
+        let died = died_at.map(|at: relink_core::Timestamp| at.to_string()).unwrap_or_default();
         DeadLetter {
-            id: letter_id(&message_id, died.as_deref().unwrap_or(""), &message.data),
+            id: letter_id(&message_id, &died, body),
             topic,
             message_id,
             reason,
-            died_at: died.and_then(|died| died.parse().ok()),
-            body: Bytes::from(message.data.clone()),
+            died_at,
+            body: Bytes::from(body.clone()),
             trace: trace_of(properties),
+        }
+    }
+
+    async fn publish_again(&self, letter: &DeadLetter, place: &str) -> Result<(), QueueError> {
+        let Some(topic) = letter.topic else {
+            return Err(QueueError::Mismatch(format!(
+                "dead letter {} does not say which queue it came from; it can only be discarded",
+                letter.id
+            )));
+        };
+        let outgoing = Outgoing {
+            body: &letter.body,
+            properties: properties(&letter.message_id, topic.as_str(), letter.trace),
+        };
+        let dialer = &self.control.dialer;
+        let mut publisher = RabbitPublisher::new(Arc::clone(dialer), 1);
+        let exchange = dialer.topology.exchange();
+        match publisher.window(&exchange, topic.as_str(), &[outgoing]).await.pop() {
+            Some(Published::Stored) => Ok(()),
+            Some(Published::NotStored(fault)) => Err(unreachable(place, &fault.to_string())),
+            None => Err(unreachable(place, "no answer")),
         }
     }
 }
@@ -82,56 +108,64 @@ fn letter_id(message_id: &str, died_at: &str, body: &[u8]) -> String {
     id
 }
 
+/// Gives back whatever is in hand.
+async fn give_back(link: &Link) -> Result<(), QueueError> {
+    const ALL: u64 = 0;
+    let options = BasicNackOptions { multiple: true, requeue: true };
+    within(&link.place, RPC, link.channel.basic_nack(ALL, options)).await
+}
+
+async fn remove(link: &Link, letter: &Acker) -> Result<(), QueueError> {
+    within(&link.place, RPC, letter.ack(BasicAckOptions::default())).await.map(drop)
+}
+
 #[async_trait::async_trait]
 impl DeadLetters for RabbitDeadLetters {
     async fn list(&self, limit: usize) -> Result<Vec<DeadLetter>, QueueError> {
+        let control = self.control.link().await?;
         let mut letters = Vec::new();
-        if limit == 0 {
-            return Ok(letters);
-        }
-        let link = self.dialer.dial("dead letters").await?;
-        self.take(&link, |letter, _| {
-            letters.push(letter);
-            letters.len() >= limit
+        self.take_all(&control.link, |letter, _| {
+            if letters.len() < limit {
+                letters.push(letter);
+            }
         })
         .await?;
+        give_back(&control.link).await?;
+        control.keep();
         Ok(letters)
     }
 
     async fn count(&self) -> Result<u64, QueueError> {
-        self.dialer.dial("dead letters").await?.declare_dead().await
+        let control = self.control.link().await?;
+        let count = control.link.declare_dead().await?;
+        control.keep();
+        Ok(count)
     }
 
     async fn replay(&self, id: &str) -> Result<(), QueueError> {
-        let link = self.dialer.dial("dead letters").await?;
-        let (letter, acker) = self.find(&link, id).await?;
-        let Some(topic) = letter.topic else {
-            return Err(QueueError::Mismatch(format!(
-                "dead letter {id} does not say which queue it came from; it can only be discarded"
-            )));
+        let control = self.control.link().await?;
+        let found = self.find(&control.link, id).await?;
+        let ended = match &found {
+            Some((letter, _)) => self.publish_again(letter, &control.link.place).await,
+            None => Err(QueueError::NoSuchLetter(id.to_owned())),
         };
-        let outgoing = Outgoing {
-            id: &letter.message_id,
-            body: &letter.body,
-            properties: properties(&letter.message_id, topic.as_str(), letter.trace),
-        };
-        let mut publisher = RabbitPublisher::new(Arc::clone(&self.dialer), 1);
-        let exchange = self.dialer.topology.exchange();
-        let published = publisher.window(&exchange, topic.as_str(), &[outgoing]).await;
-        match published.into_iter().next() {
-            Some(Published::Stored) => {
-                within(&link.place, RPC, acker.ack(BasicAckOptions::default())).await.map(drop)
-            }
-            Some(Published::NotStored(fault)) => {
-                Err(super::link::unreachable(&link.place, &fault.to_string()))
-            }
-            None => Err(super::link::unreachable(&link.place, "no answer")),
+        // Stored in its topic, and only then removed here.
+        if let (Some((_, acker)), Ok(())) = (&found, &ended) {
+            remove(&control.link, acker).await?;
         }
+        give_back(&control.link).await?;
+        control.keep();
+        ended
     }
 
     async fn discard(&self, id: &str) -> Result<(), QueueError> {
-        let link = self.dialer.dial("dead letters").await?;
-        let (_, acker) = self.find(&link, id).await?;
-        within(&link.place, RPC, acker.ack(BasicAckOptions::default())).await.map(drop)
+        let control = self.control.link().await?;
+        let found = self.find(&control.link, id).await?;
+        if let Some((_, acker)) = &found {
+            remove(&control.link, acker).await?;
+        }
+        give_back(&control.link).await?;
+        control.keep();
+        found.map(drop).ok_or_else(|| QueueError::NoSuchLetter(id.to_owned()))
     }
 }

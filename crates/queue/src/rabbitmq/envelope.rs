@@ -2,7 +2,7 @@
 
 use crate::DeadReason;
 use lapin::BasicProperties;
-use lapin::types::{AMQPValue, FieldTable, LongString};
+use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 use relink_core::Timestamp;
 use relink_core::trace::{self, TraceContext};
 use relink_core::wire::Topic;
@@ -25,7 +25,7 @@ pub(crate) fn properties(id: &str, kind: &str, trace: Option<TraceContext>) -> B
     BasicProperties::default()
         .with_delivery_mode(PERSISTENT)
         .with_content_type("application/json".into())
-        .with_message_id(id.into())
+        .with_message_id(short(id))
         .with_type(kind.into())
         .with_timestamp(u64::try_from(now).unwrap_or(0))
         .with_headers(headers)
@@ -46,6 +46,15 @@ pub(crate) fn buried(
     properties.with_headers(headers)
 }
 
+/// What AMQP can carry of a text: the first 255 bytes. Our own ids are shorter.
+fn short(text: &str) -> ShortString {
+    let mut end = text.len().min(255);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    ShortString::try_new(text.get(..end).unwrap_or_default()).unwrap_or_default()
+}
+
 fn text(value: &str) -> AMQPValue {
     AMQPValue::LongString(LongString::from(value))
 }
@@ -60,6 +69,17 @@ pub(crate) fn header(properties: &BasicProperties, name: &str) -> Option<String>
     } else {
         None
     }
+}
+
+/// When the broker buried a message by itself; it writes whole seconds.
+pub(crate) fn broker_died_at(properties: &BasicProperties) -> Option<Timestamp> {
+    let AMQPValue::FieldArray(deaths) = properties.headers().as_ref()?.inner().get("x-death")?
+    else {
+        return None;
+    };
+    let AMQPValue::FieldTable(last) = deaths.as_slice().first()? else { return None };
+    let AMQPValue::Timestamp(second) = last.inner().get("time")? else { return None };
+    Timestamp::from_second(i64::try_from(*second).ok()?).ok()
 }
 
 /// The trace a message belongs to.

@@ -2,6 +2,7 @@
 //! everything declared, dropped at the first fault.
 
 use super::topology::Topology;
+use super::wire::Wire;
 use crate::QueueError;
 use futures_util::StreamExt as _;
 use lapin::options::{
@@ -20,7 +21,11 @@ use tokio::sync::watch;
 
 /// For the whole handshake: the library alone waits for ever on a peer that accepts and says
 /// nothing.
-const CONNECT: Duration = Duration::from_secs(3);
+pub(crate) const CONNECT: Duration = Duration::from_secs(3);
+
+/// For connecting and declaring everything, however slowly each answer comes. Making the queues
+/// for the first time takes a busy broker seconds.
+const DIAL: Duration = Duration::from_secs(10);
 
 /// For any other answer of the broker.
 pub(crate) const RPC: Duration = Duration::from_secs(5);
@@ -56,7 +61,8 @@ impl Dialer {
         for _ in 0..self.urls.len() {
             let index = self.next.load(Ordering::Relaxed) % self.urls.len().max(1);
             let Some(url) = self.urls.get(index) else { break };
-            match self.dial_one(url, purpose).await {
+            let dialled = tokio::time::timeout(DIAL, self.dial_one(url, purpose)).await;
+            match dialled.unwrap_or_else(|_| Err(too_slow(url))) {
                 Ok(link) => return Ok(link),
                 // Somebody must act: another broker of the cluster would say the same.
                 Err(error @ QueueError::Mismatch(_)) => return Err(error),
@@ -73,34 +79,49 @@ impl Dialer {
         let mut uri = AMQPUri::from_str(url.expose())
             .map_err(|_| unreachable("(unreadable url)", "not an amqp:// or amqps:// URL"))?;
         uri.query.heartbeat = Some(HEARTBEAT);
-        uri.query.connection_timeout = Some(CONNECT.as_millis() as u64);
-        let place = format!("{}:{}", uri.authority.host, uri.authority.port);
+        let place = place(&uri);
         let properties = ConnectionProperties::default()
             .with_connection_name(format!("{} {purpose}", self.name).into());
-        let connection = within(&place, CONNECT, Connection::connect_uri(uri, properties)).await?;
-        let blocked = watch_blocked(&connection);
-        let channel = within(&place, RPC, connection.create_channel()).await?;
-        let link = Link { connection, channel, blocked, place, topology: self.topology.clone() };
+        let wire = within(&place, CONNECT, Wire::open(uri, properties)).await?;
+        let blocked = watch_blocked(wire.connection());
+        let channel = within(&place, RPC, wire.connection().create_channel()).await?;
+        let link = Link { channel, blocked, place, topology: self.topology.clone(), wire };
         link.declare().await?;
         Ok(link)
     }
 }
 
-/// A live connection and its channel.
+/// Host and port: what may be shown of a URL.
+fn place(uri: &AMQPUri) -> String {
+    format!("{}:{}", uri.authority.host, uri.authority.port)
+}
+
+fn too_slow(url: &Secret) -> QueueError {
+    let place = AMQPUri::from_str(url.expose()).map_or_else(|_| String::new(), |uri| place(&uri));
+    unreachable(&place, &format!("connecting and declaring took longer than {DIAL:?}"))
+}
+
+/// A live connection and its channel. Dropping it closes both, in the background.
 pub(crate) struct Link {
-    connection: Connection,
     pub(crate) channel: Channel,
     /// The reason while the broker blocks publishing.
     pub(crate) blocked: watch::Receiver<Option<String>>,
     pub(crate) place: String,
     topology: Topology,
+    wire: Wire,
 }
 
 impl Link {
     /// Whether nothing is known to be wrong with it.
     pub(crate) fn is_usable(&self) -> bool {
-        let blocked = self.blocked.borrow().is_some();
-        !blocked && self.connection.status().connected() && self.channel.status().connected()
+        let connected = self.wire.connection().status().connected();
+        connected && self.channel.status().connected() && self.blocked.borrow().is_none()
+    }
+
+    /// Why the broker blocks publishing; `None` once it does not, or the connection has ended.
+    pub(crate) fn blocked_by(&self) -> Option<String> {
+        let reason = self.blocked.borrow().clone();
+        reason.filter(|_| self.wire.connection().status().connected())
     }
 
     /// Turns on publisher confirms.
@@ -110,7 +131,7 @@ impl Link {
     }
 
     /// Declares everything: targets of dead letters before their sources.
-    async fn declare(&self) -> Result<(), QueueError> {
+    pub(crate) async fn declare(&self) -> Result<(), QueueError> {
         let topology = &self.topology;
         self.exchange(&topology.dead_exchange()).await?;
         self.exchange(&topology.exchange()).await?;

@@ -6,47 +6,46 @@
 //! Publishing and consuming never share a connection, and no channel is used by two tasks.
 
 mod consume;
+mod control;
 mod dead;
 mod envelope;
 mod link;
+mod owner;
 mod publish;
 mod topology;
+mod wire;
 
 use crate::{Consumer, DeadLetters, Publisher, Queue, QueueError};
 use consume::RabbitConsumer;
+use control::Control;
 use dead::RabbitDeadLetters;
-use link::{Dialer, Link};
+use link::Dialer;
 use publish::RabbitPublisher;
 use relink_config::RabbitMq;
 use relink_core::wire::Topic;
 use std::sync::Arc;
-use tokio::sync::Mutex;
 
 /// A broker, or a cluster of them. Connects lazily.
 pub struct RabbitQueue {
     dialer: Arc<Dialer>,
     window: usize,
     /// For declaring and counting; publishers and consumers have connections of their own.
-    link: Mutex<Option<Link>>,
+    control: Arc<Control>,
 }
 
 impl RabbitQueue {
     /// Sets up without connecting. `name` is shown in the broker's list of connections.
     pub fn new(config: RabbitMq, name: &str) -> Self {
         let window = config.publish_window.max(1);
-        Self { dialer: Arc::new(Dialer::new(config, name)), window, link: Mutex::new(None) }
+        let dialer = Arc::new(Dialer::new(config, name));
+        Self { control: Arc::new(Control::new(Arc::clone(&dialer))), dialer, window }
     }
 
-    /// Declares everything on a kept connection, or a new one, and answers what waits in
-    /// `topic`.
+    /// Declares a topic's queue, or everything on a new connection, and answers what waits in it.
     async fn declared(&self, topic: Topic) -> Result<u64, QueueError> {
-        let mut kept = self.link.lock().await;
-        let link = match kept.take().filter(Link::is_usable) {
-            Some(link) => link,
-            None => self.dialer.dial("declare").await?,
-        };
-        let waiting = link.declare_topic(topic).await?;
-        *kept = Some(link);
+        let control = self.control.link().await?;
+        let waiting = control.link.declare_topic(topic).await?;
+        control.keep();
         Ok(waiting)
     }
 }
@@ -71,6 +70,6 @@ impl Queue for RabbitQueue {
     }
 
     fn dead_letters(&self) -> Box<dyn DeadLetters> {
-        Box::new(RabbitDeadLetters::new(Arc::clone(&self.dialer)))
+        Box::new(RabbitDeadLetters::new(Arc::clone(&self.control)))
     }
 }

@@ -4,7 +4,7 @@
 //! So nothing is called stored until every confirm of the window has come and every message
 //! that any of them carried back has been taken out by its id.
 
-use super::envelope::properties;
+use super::envelope::{id_of, properties};
 use super::link::{Dialer, Link, RPC};
 use crate::{OutMessage, PublishFault, Published, Publisher, QueueError};
 use lapin::options::BasicPublishOptions;
@@ -19,23 +19,64 @@ use tokio::time::Instant;
 /// still arrive, and dies at the store's guard.
 const CONFIRM: Duration = Duration::from_secs(10);
 
+/// For a whole batch, connecting included.
+const PUBLISH: Duration = Duration::from_secs(13);
+
 /// A publisher with a connection of its own.
 pub(crate) struct RabbitPublisher {
     dialer: Arc<Dialer>,
     window: usize,
-    link: Option<Link>,
+    line: Line,
+}
+
+/// What a publisher has of a connection.
+enum Line {
+    /// Nothing: the next window dials.
+    Down,
+    /// One that is good as far as is known.
+    Up(Link),
+    /// One that the broker blocks. It is only watched: dialling again would be blocked again, and
+    /// each time leave another window of messages with a broker that is short of room already.
+    Blocked(Link),
 }
 
 /// A message as it goes out.
 pub(crate) struct Outgoing<'a> {
-    pub(crate) id: &'a str,
     pub(crate) body: &'a [u8],
     pub(crate) properties: BasicProperties,
 }
 
+#[async_trait::async_trait]
+impl Publisher for RabbitPublisher {
+    async fn publish(&mut self, topic: Topic, batch: &[OutMessage]) -> Vec<Published> {
+        let exchange = self.dialer.topology.exchange();
+        let deadline = Instant::now() + PUBLISH;
+        let mut answers = Vec::with_capacity(batch.len());
+        for window in batch.chunks(self.window) {
+            let outgoing: Vec<Outgoing<'_>> = window
+                .iter()
+                .map(|message| Outgoing {
+                    body: &message.body,
+                    properties: properties(&message.id, topic.as_str(), message.trace),
+                })
+                .collect();
+            let published = self.window(&exchange, topic.as_str(), &outgoing);
+            // Cut off in the middle, the connection is dropped.
+            let Ok(published) = tokio::time::timeout_at(deadline, published).await else { break };
+            answers.extend(published);
+            if !matches!(self.line, Line::Up(_)) {
+                break;
+            }
+        }
+        // The rest would only meet the same fault again, after the same wait.
+        answers.resize(batch.len(), Published::NotStored(self.fault()));
+        answers
+    }
+}
+
 impl RabbitPublisher {
     pub(crate) fn new(dialer: Arc<Dialer>, window: usize) -> Self {
-        Self { dialer, window, link: None }
+        Self { dialer, window, line: Line::Down }
     }
 
     /// Publishes one window to an exchange and answers for each message.
@@ -45,59 +86,61 @@ impl RabbitPublisher {
         key: &str,
         window: &[Outgoing<'_>],
     ) -> Vec<Published> {
-        let fault = match self.take_link().await {
-            Ok(link) => match publish_window(&link, exchange, key, window).await {
-                Ok(published) => {
-                    self.link = Some(link);
-                    return published;
-                }
-                // The link is dropped: its channel may hold stale confirms.
-                Err(fault) => fault,
-            },
-            Err(error) => {
-                tracing::debug!(%error, "no connection to publish on");
-                PublishFault::Unreachable
-            }
+        let Some(link) = self.take_link().await else {
+            return vec![Published::NotStored(self.fault()); window.len()];
         };
-        vec![Published::NotStored(fault); window.len()]
+        match publish_window(&link, exchange, key, window).await {
+            Ok(published) => {
+                let returned = published.contains(&Published::NotStored(PublishFault::Returned));
+                // A queue or a binding was taken away: nobody else may be about to declare it.
+                if !returned || link.declare().await.is_ok() {
+                    self.line = Line::Up(link);
+                }
+                published
+            }
+            Err(fault) => {
+                if link.blocked_by().is_some() {
+                    self.line = Line::Blocked(link);
+                }
+                // Otherwise the link is dropped: its channel may hold stale confirms.
+                vec![Published::NotStored(fault); window.len()]
+            }
+        }
     }
 
-    /// The kept connection while it is good, else a new one.
-    async fn take_link(&mut self) -> Result<Link, QueueError> {
-        if let Some(link) = self.link.take().filter(Link::is_usable) {
-            return Ok(link);
+    /// The kept connection while it is good, else a new one; none while the broker blocks.
+    async fn take_link(&mut self) -> Option<Link> {
+        match std::mem::replace(&mut self.line, Line::Down) {
+            Line::Up(link) if link.is_usable() => return Some(link),
+            Line::Up(link) | Line::Blocked(link) if link.blocked_by().is_some() => {
+                self.line = Line::Blocked(link);
+                return None;
+            }
+            Line::Up(_) | Line::Blocked(_) | Line::Down => {}
         }
+        match self.dial().await {
+            Ok(link) => Some(link),
+            Err(error) => {
+                tracing::debug!(%error, "no connection to publish on");
+                None
+            }
+        }
+    }
+
+    async fn dial(&self) -> Result<Link, QueueError> {
         let link = self.dialer.dial("publish").await?;
         link.confirm().await?;
         Ok(link)
     }
-}
 
-#[async_trait::async_trait]
-impl Publisher for RabbitPublisher {
-    async fn publish(&mut self, topic: Topic, batch: &[OutMessage]) -> Vec<Published> {
-        let exchange = self.dialer.topology.exchange();
-        let mut answers = Vec::with_capacity(batch.len());
-        for window in batch.chunks(self.window) {
-            let outgoing: Vec<Outgoing<'_>> = window
-                .iter()
-                .map(|message| Outgoing {
-                    id: &message.id,
-                    body: &message.body,
-                    properties: properties(&message.id, topic.as_str(), message.trace),
-                })
-                .collect();
-            let published = self.window(&exchange, topic.as_str(), &outgoing).await;
-            let lost = self.link.is_none();
-            answers.extend(published);
-            if lost {
-                // The rest would only wait for the same deadline again.
-                let fault = Published::NotStored(PublishFault::Unreachable);
-                answers.resize(batch.len(), fault);
-                break;
+    /// What publishing meets while there is no good connection.
+    fn fault(&self) -> PublishFault {
+        match &self.line {
+            Line::Blocked(link) => {
+                link.blocked_by().map_or(PublishFault::Unreachable, PublishFault::Blocked)
             }
+            Line::Up(_) | Line::Down => PublishFault::Unreachable,
         }
-        answers
     }
 }
 
@@ -115,6 +158,8 @@ async fn publish_window(
         collect(confirms, window).await
     };
     tokio::select! {
+        // What is confirmed is confirmed, alarm or not.
+        biased;
         published = work => published,
         // A blocked connection neither writes nor confirms: everything on it just waits.
         alarm = blocked.wait_for(Option::is_some) => {
@@ -169,11 +214,11 @@ async fn collect(
             return Err(PublishFault::Unreachable);
         }
         if let Some(message) = confirmation.take_message() {
-            returned.insert(super::envelope::id_of(&message.delivery.properties));
+            returned.insert(id_of(&message.delivery.properties));
         }
     }
     let answer = |(message, acked): (&Outgoing<'_>, bool)| {
-        if returned.contains(message.id) {
+        if returned.contains(&id_of(&message.properties)) {
             Published::NotStored(PublishFault::Returned)
         } else if acked {
             Published::Stored

@@ -11,6 +11,11 @@ const MAX_QUEUE_BYTES: i64 = 1024 * 1024 * 1024;
 /// Deliveries of one message before it is buried. Named because it is unlimited before 4.0.
 const DELIVERY_LIMIT: i64 = 20;
 
+/// As good as none: a dead letter is not delivered, only looked at. Named because the default of
+/// 4.0 and later, 20, would drop a letter after so many looks, and because a queue without a limit
+/// puts what is given back at its end.
+const LOOKS_LIMIT: i64 = i32::MAX as i64;
+
 /// The names under one prefix.
 #[derive(Debug, Clone)]
 pub(crate) struct Topology {
@@ -64,9 +69,12 @@ impl Topology {
         arguments
     }
 
-    /// The arguments of the dead queue: no limit, which would pin messages in their sources.
+    /// The arguments of the dead queue: no length limit, which would pin messages in their
+    /// sources.
     pub(crate) fn dead_arguments(&self) -> FieldTable {
-        quorum()
+        let mut arguments = quorum();
+        arguments.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(LOOKS_LIMIT));
+        arguments
     }
 }
 
