@@ -2,29 +2,25 @@
 //! (one retry after a second, on 5xx and network errors only), the list of webhook events, link
 //! tokens, and a 403 on every call for a broken account.
 
-use crate::answer::{Asked, spawn};
+mod api;
+
+pub use api::ApiFault;
+
+use crate::answer::spawn;
+use crate::script::Script;
+use api::{Account, World, answer, faulty};
 use aws_lc_rs::hmac;
 use bytes::Bytes;
-use http_body_util::Full;
+use hyper::Method;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use hyper::{Method, Response, StatusCode};
 use relink_core::Timestamp;
 use relink_core::masked::Secret;
 use relink_http::client::{HttpClient, Limits, TlsSetupError};
-use relink_http::problem::json;
 use serde_json::{Value, json as value};
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
-
-/// One pretend account.
-#[derive(Debug, Clone)]
-struct Account {
-    access_token: String,
-    broken: bool,
-}
 
 /// What came of posting one webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,10 +33,17 @@ pub struct Posted {
     pub attempts: u8,
 }
 
-#[derive(Debug, Default)]
-struct World {
-    accounts: BTreeMap<String, Account>,
-    events: Vec<Value>,
+/// What goes wrong with one webhook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WebhookFault {
+    /// Signed with another secret, as after a rotation nobody was told of.
+    WrongSecret,
+    /// Posted twice although the first was accepted.
+    Twice,
+    /// Pretty-printed on the way, but signed as compact text.
+    PrettyPrinted,
+    /// Never posted: only the list of events knows of it.
+    NotPosted,
 }
 
 /// The running service. Cheap to clone.
@@ -48,6 +51,10 @@ struct World {
 pub struct PretendCobalt {
     /// Where its API listens.
     pub address: SocketAddr,
+    /// Faults of webhooks to come.
+    pub webhooks: Arc<Script<WebhookFault>>,
+    /// Faults of API calls to come.
+    pub api: Arc<Script<ApiFault>>,
     world: Arc<Mutex<World>>,
     webhook_url: Arc<Mutex<String>>,
     key: Arc<hmac::Key>,
@@ -69,8 +76,13 @@ impl PretendCobalt {
     ) -> std::io::Result<Self> {
         let world: Arc<Mutex<World>> = Arc::default();
         let state = Arc::clone(&world);
+        let api: Arc<Script<ApiFault>> = Arc::default();
+        let faults = Arc::clone(&api);
         let address = spawn(address, stop, move |asked| {
-            let answer = answer(&asked, &mut lock(&state));
+            let answer = match faults.next() {
+                Some(fault) => faulty(fault),
+                None => answer(&asked, &mut lock(&state)),
+            };
             async move { answer }
         })
         .await?;
@@ -81,6 +93,8 @@ impl PretendCobalt {
         };
         Ok(Self {
             address,
+            webhooks: Arc::default(),
+            api,
             world,
             webhook_url: Arc::new(Mutex::new(webhook_url.to_owned())),
             key: Arc::new(hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes())),
@@ -136,16 +150,13 @@ impl PretendCobalt {
                 "error_type": "password_expired",
             },
         });
-        let body = event.to_string();
+        let fault = self.webhooks.next();
         let mut posted = Posted { event_id: id.clone(), status: None, attempts: 0 };
-        for client in [&self.first, &self.second] {
-            posted.attempts += 1;
-            posted.status = self.post(client, &id, &created, posted.attempts, &body).await;
-            if posted.status.is_some_and(|status| status < 500) {
-                break;
-            }
-            if posted.attempts == 1 {
-                tokio::time::sleep(Duration::from_secs(1)).await;
+        if fault != Some(WebhookFault::NotPosted) {
+            let webhook = Webhook { id: &id, created: &created, event: &event, fault };
+            self.deliver(&webhook, &mut posted).await;
+            if fault == Some(WebhookFault::Twice) {
+                self.deliver(&webhook, &mut posted).await;
             }
         }
         let delivered = posted.status.is_some_and(|status| status < 300);
@@ -159,16 +170,34 @@ impl PretendCobalt {
         posted
     }
 
-    /// Signs and posts a body as it is.
-    async fn post(
-        &self,
-        client: &HttpClient,
-        id: &str,
-        created: &str,
-        attempt: u8,
-        body: &str,
-    ) -> Option<u16> {
-        let signature = hex::encode(hmac::sign(&self.key, body.as_bytes()));
+    /// Posts with the documented single retry.
+    async fn deliver(&self, webhook: &Webhook<'_>, posted: &mut Posted) {
+        for (attempt, client) in [(1, &self.first), (2, &self.second)] {
+            posted.attempts += 1;
+            posted.status = self.post(client, webhook, attempt).await;
+            if posted.status.is_some_and(|status| status < 500) {
+                break;
+            }
+            if attempt == 1 {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
+
+    /// Signs and posts once.
+    async fn post(&self, client: &HttpClient, webhook: &Webhook<'_>, attempt: u8) -> Option<u16> {
+        let Webhook { id, created, event, fault } = *webhook;
+        let signed = event.to_string();
+        let other = hmac::Key::new(hmac::HMAC_SHA256, b"a secret nobody was told of");
+        let key = if fault == Some(WebhookFault::WrongSecret) { &other } else { &*self.key };
+        let signature = hex::encode(hmac::sign(key, signed.as_bytes()));
+        let body = match fault {
+            Some(WebhookFault::PrettyPrinted) => {
+                serde_json::to_string_pretty(event).unwrap_or(signed)
+            }
+            Some(WebhookFault::WrongSecret | WebhookFault::Twice | WebhookFault::NotPosted)
+            | None => signed,
+        };
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         for (name, text) in [
@@ -182,81 +211,20 @@ impl PretendCobalt {
             }
         }
         let url = lock(&self.webhook_url).clone();
-        let body = Bytes::from(body.to_owned());
+        let body = Bytes::from(body);
         let answer = client.call(Method::POST, &url, headers, body).await.ok()?;
         Some(answer.status.as_u16())
     }
 }
 
+/// An event on its way.
+struct Webhook<'a> {
+    id: &'a str,
+    created: &'a str,
+    event: &'a Value,
+    fault: Option<WebhookFault>,
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn answer(asked: &Asked, world: &mut World) -> Response<Full<Bytes>> {
-    if asked.header("client_id").is_empty() || asked.header("client_secret").is_empty() {
-        return failure(StatusCode::UNAUTHORIZED, "unauthorized", "Client credentials are missing");
-    }
-    match (&asked.method, asked.path.as_str()) {
-        (&Method::POST, "/v1/link/token/create" | "/link/token/create") => link_token(asked),
-        (&Method::GET, "/v1/settings") => settings(asked, world),
-        (&Method::GET, "/v1/webhook-events") => events(asked, world),
-        _ => failure(StatusCode::NOT_FOUND, "not_found", "No such route"),
-    }
-}
-
-fn link_token(asked: &Asked) -> Response<Full<Bytes>> {
-    let body: Value = serde_json::from_slice(&asked.body).unwrap_or(Value::Null);
-    let given = |name: &str| body.get(name).and_then(Value::as_str).is_some_and(|s| !s.is_empty());
-    if !given("user_id") || !given("org_id") {
-        return failure(StatusCode::BAD_REQUEST, "bad_request", "user_id and org_id are required");
-    }
-    let token = format!("lt_{}", uuid::Uuid::new_v4().simple());
-    json(StatusCode::OK, &value!({ "success": true, "token": token }))
-}
-
-fn settings(asked: &Asked, world: &World) -> Response<Full<Bytes>> {
-    let token = asked.header("access_token");
-    match world.accounts.iter().find(|(_, account)| account.access_token == token) {
-        None => failure(StatusCode::NOT_FOUND, "not_found", "No settings"),
-        Some((_, account)) if account.broken => failure(
-            StatusCode::FORBIDDEN,
-            "login_required",
-            "Account link expired. Please go through the integration setup again.",
-        ),
-        Some((reference, _)) => json(
-            StatusCode::OK,
-            &value!({ "success": true, "data": {
-                "access_token_reference_id": reference, "visit_types": [], "visit_statuses": [],
-                "required_patient_fields": [], "timezone": "America/New_York",
-            }}),
-        ),
-    }
-}
-
-fn events(asked: &Asked, world: &World) -> Response<Full<Bytes>> {
-    let number = |name, default| {
-        asked.query(name).and_then(|text| text.parse::<usize>().ok()).unwrap_or(default)
-    };
-    let (page, size) = (number("page", 1).max(1), number("page_size", 50).clamp(1, 100));
-    let kind = asked.query("event_type");
-    let matching: Vec<&Value> = world
-        .events
-        .iter()
-        .filter(|event| {
-            kind.as_deref()
-                .is_none_or(|kind| event.get("type").and_then(Value::as_str) == Some(kind))
-        })
-        .collect();
-    let shown: Vec<&Value> = matching.iter().skip((page - 1) * size).take(size).copied().collect();
-    json(
-        StatusCode::OK,
-        &value!({ "success": true, "webhook_events": shown, "pagination": {
-            "current_page": page, "total_pages": matching.len().div_ceil(size),
-            "total_count": matching.len(), "page_size": size,
-        }}),
-    )
-}
-
-fn failure(status: StatusCode, error: &str, message: &str) -> Response<Full<Bytes>> {
-    json(status, &value!({ "success": false, "error": error, "message": message }))
 }
