@@ -3,7 +3,7 @@
 //! body says `login_required`: a 403 can also mean that the app's own credentials are refused.
 //!
 //! The app will report the same broken login once for every call it tries. Reports of one
-//! account with the same `id` are one event; without an `id`, so are those of one hour.
+//! account with the same `id` are one event; without an `id`, so are those of one minute.
 
 use crate::event::ParseError;
 use crate::json::Json;
@@ -109,7 +109,7 @@ fn event_name(
     let account = account_ref.as_str();
     let within = match report.get("id").filter(|value| **value != Json::Null) {
         Some(id) => format!("id/{}", report_id(id)?),
-        None => format!("hour/{}", occurred_at.as_second().div_euclid(3600)),
+        None => format!("minute/{}", occurred_at.as_second().div_euclid(60)),
     };
     Ok(sha256_hex(format!("{}/{account}/{within}", account.len()).as_bytes()))
 }

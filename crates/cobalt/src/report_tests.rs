@@ -60,12 +60,12 @@ fn repeats_are_one_event_with_one_digest() {
     };
     let first = key(&report(), "2025-10-21T14:00:00Z");
     let reworded = with("body", json!({"error": "login_required", "message": "other"}));
-    assert_eq!(key(&reworded, "2025-10-21T14:59:59Z"), first, "the same hour");
-    assert_ne!(key(&report(), "2025-10-21T15:00:00Z"), first, "the next hour");
+    assert_eq!(key(&reworded, "2025-10-21T14:00:59Z"), first, "the same minute");
+    assert_ne!(key(&report(), "2025-10-21T14:01:00Z"), first, "the next minute");
     assert_eq!(
-        key(&with("occurred_at", json!("2025-10-21T07:10:00-07:00")), "2025-10-21T18:00:00Z"),
+        key(&with("occurred_at", json!("2025-10-21T07:00:30-07:00")), "2025-10-21T18:00:00Z"),
         first,
-        "the hour in which it happened"
+        "the minute in which it happened"
     );
     assert_ne!(key(&with("account_ref", json!("clinic_2")), "2025-10-21T14:00:00Z"), first);
 

@@ -63,7 +63,8 @@ impl Dialer {
         let connecting = TcpStream::connect((self.host.as_str(), self.port));
         let stream = match tokio::time::timeout(limits.connect, connecting).await {
             Ok(Ok(stream)) => stream,
-            Ok(Err(_)) | Err(_) => return Err(Fault::deferred(Reason::ConnectFailed)),
+            Ok(Err(error)) => return Err(self.failed(Reason::ConnectFailed, &error)),
+            Err(late) => return Err(self.failed(Reason::ConnectFailed, &late)),
         };
         // Without it every mail waits 40 ms for a delayed acknowledgement (Nagle's algorithm).
         stream.set_nodelay(true).map_err(|_| Fault::deferred(Reason::ConnectFailed))?;
@@ -89,8 +90,15 @@ impl Dialer {
         let handshake = implicit.connector.connect(implicit.name.clone(), stream);
         match tokio::time::timeout(self.deadlines.tls, handshake).await {
             Ok(Ok(stream)) => Ok(Wire::encrypted(stream, peer)),
-            Ok(Err(_)) | Err(_) => Err(Fault::deferred(Reason::TlsFailed)),
+            Ok(Err(error)) => Err(self.failed(Reason::TlsFailed, &error)),
+            Err(late) => Err(self.failed(Reason::TlsFailed, &late)),
         }
+    }
+
+    /// Says once why there is no connection: the record keeps only the closed reason.
+    fn failed(&self, reason: Reason, error: &dyn std::error::Error) -> Fault {
+        tracing::warn!(relay = %self.host, port = self.port, %reason, %error, "no connection to the relay");
+        Fault::deferred(reason)
     }
 
     async fn upgrade(
@@ -100,6 +108,7 @@ impl Dialer {
     ) -> Result<(), Fault> {
         if !smtp.can_starttls() {
             // Never in the clear instead.
+            tracing::warn!(relay = %self.host, "the relay offers no STARTTLS");
             return Err(Fault::deferred(Reason::TlsFailed));
         }
         let limit = self.deadlines.tls + self.deadlines.greeting;

@@ -25,11 +25,7 @@ impl EmailSender {
     ///
     /// # Errors
     /// [`EmailSetupError`] names the key that cannot be used.
-    pub fn new(
-        config: &Email,
-        instance_name: &str,
-        _public_url: &str,
-    ) -> Result<Self, EmailSetupError> {
+    pub fn new(config: &Email, instance_name: &str) -> Result<Self, EmailSetupError> {
         Self::with_deadlines(config, instance_name, Deadlines::default())
     }
 

@@ -41,6 +41,11 @@ impl Failure {
         Self { code: DISK, message: message.into() }
     }
 
+    /// The same failure, with what was done before it.
+    pub(crate) fn after(self, done: &str) -> Self {
+        Self { code: self.code, message: format!("{}\n{done}", self.message) }
+    }
+
     /// Prints the message and answers the exit code.
     #[expect(clippy::print_stderr, reason = "the last word of a command-line program")]
     pub(crate) fn report(&self) -> ExitCode {

@@ -31,6 +31,12 @@ impl Health {
         (ready, lines.concat())
     }
 
+    /// Names a need before the first look at it, so that nobody is called ready by default.
+    pub(crate) fn expect(&self, need: &'static str) {
+        let mut needs = self.needs.lock().unwrap_or_else(PoisonError::into_inner);
+        needs.insert(need, Some("not looked at yet".to_owned()));
+    }
+
     /// Notes what was seen; the first look and every change are logged once.
     pub(crate) fn note(&self, need: &'static str, fault: Option<String>) {
         let mut needs = self.needs.lock().unwrap_or_else(PoisonError::into_inner);
@@ -51,11 +57,26 @@ pub(crate) struct Watched {
 }
 
 impl Watched {
+    /// Names everything that will be looked at.
+    pub(crate) fn announce(&self, health: &Health) {
+        let needs = [
+            ("spool", self.spool.is_some()),
+            ("store", self.store.is_some()),
+            ("queue", self.queue.is_some()),
+        ];
+        for (need, _) in needs.iter().filter(|(_, watched)| *watched) {
+            health.expect(need);
+        }
+    }
+
     /// Looks until `stop`.
     pub(crate) async fn watch(self, health: Health, stop: CancellationToken) {
+        let mut failures_before = 0;
         while !stop.is_cancelled() {
             if let Some(spool) = &self.spool {
-                health.note("spool", spool_fault(spool));
+                let failures = spool.stats().failures_in_a_row;
+                health.note("spool", spool_fault(failures_before, failures));
+                failures_before = failures;
             }
             if let Some(store) = &self.store {
                 health.note("store", store.check().await.err().map(|error| error.to_string()));
@@ -71,10 +92,30 @@ impl Watched {
     }
 }
 
-/// A receiver whose disk fails answers 503; another one should get the traffic meanwhile.
-fn spool_fault(spool: &SegmentLog) -> Option<String> {
-    match spool.stats().failures_in_a_row {
-        0 => None,
-        failures => Some(format!("the last {failures} writes failed; see the log for the cause")),
+/// A receiver whose disk fails answers 503; another one should get the traffic meanwhile. The
+/// fault lapses when nothing more has failed since the last look: without traffic nothing could
+/// ever show that the disk works again.
+fn spool_fault(before: u64, now: u64) -> Option<String> {
+    (now > before).then(|| format!("the last {now} writes failed; see the log for the cause"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_ready_before_it_was_looked_at() {
+        let health = Health::default();
+        health.expect("store");
+        assert_eq!(health.report(), (false, "store: not looked at yet\n".to_owned()));
+        health.note("store", None);
+        assert_eq!(health.report(), (true, "store: ok\n".to_owned()));
+    }
+
+    #[test]
+    fn a_failing_spool_is_a_fault_until_nothing_more_fails() {
+        assert!(spool_fault(0, 3).is_some());
+        assert_eq!(spool_fault(3, 3), None);
+        assert_eq!(spool_fault(3, 0), None);
     }
 }

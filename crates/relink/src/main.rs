@@ -11,6 +11,7 @@ mod parts;
 mod process;
 mod roles;
 mod stop;
+mod switched_off;
 mod telemetry;
 mod work;
 

@@ -145,7 +145,7 @@ pub(crate) async fn checked_store(config: &Config) -> Result<Arc<dyn Store>, Fai
 /// What sends email.
 pub(crate) fn email_sender(config: &Config) -> Result<EmailSender, Failure> {
     let Config { email, instance, .. } = config;
-    EmailSender::new(email, &instance.name, &instance.public_url)
+    EmailSender::new(email, &instance.name)
         .map_err(|error| Failure::config(crate::failure::chain(&error)))
 }
 

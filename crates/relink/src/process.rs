@@ -18,7 +18,6 @@ use relink_store::{Store, StoreError};
 use relink_web::Web;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -46,11 +45,7 @@ pub(crate) struct Addresses {
 
 impl Process {
     /// Builds everything and opens every port.
-    pub(crate) async fn build(
-        config: Config,
-        roles: Roles,
-        stop: &CancellationToken,
-    ) -> Result<Self, Failure> {
+    pub(crate) async fn build(config: Config, roles: Roles) -> Result<Self, Failure> {
         let mut registry = Registry::default();
         let admin = bind(config.admin.listen).await?;
         let queue = match roles.needs_queue() {
@@ -76,7 +71,7 @@ impl Process {
             (Some(_) | None, _) => None,
         };
         let store = match roles.needs_store() {
-            true => Some(ready_store(&config, &roles, stop).await?),
+            true => Some(ready_store(&config, &roles).await?),
             false => None,
         };
         let web = match &store {
@@ -151,6 +146,7 @@ impl Process {
         // A receiver is ready without its queue: that is what the spool is for.
         let queue_matters = !roles.duties.is_empty();
         let watched = Watched { spool, store, queue: shared_queue.filter(|_| queue_matters) };
+        watched.announce(&health);
         tokio::spawn(watched.watch(health.clone(), stop.clone()));
         // The admin listener outlives the rest, so that a drain can be watched.
         let admin_stop = CancellationToken::new();
@@ -191,33 +187,21 @@ async fn until_stopped(
     result
 }
 
-/// The store with this release's schema. One machine's own is migrated here; a server that does
-/// not answer yet is waited for, so that processes may start in any order.
-async fn ready_store(
-    config: &Config,
-    roles: &Roles,
-    stop: &CancellationToken,
-) -> Result<Arc<dyn Store>, Failure> {
+/// The store with this release's schema. One machine's own is migrated here. A server that does
+/// not answer yet is not waited for: every part of the process waits for it by itself, while the
+/// listeners answer, so that processes may start in any order.
+async fn ready_store(config: &Config, roles: &Roles) -> Result<Arc<dyn Store>, Failure> {
     let store = parts::store(config).await?;
     let own = matches!(config.store, relink_config::Store::Sqlite(_));
     if own && roles.role == ProcessRole::Run {
         store.migrate().await?;
     }
-    let mut waited = false;
-    loop {
-        match store.check().await {
-            Ok(()) => return Ok(store),
-            Err(error @ StoreError::Unavailable(_)) => {
-                if !waited {
-                    tracing::warn!(%error, "waiting for the store");
-                    waited = true;
-                }
-                tokio::select! {
-                    () = stop.cancelled() => return Err(error.into()),
-                    () = tokio::time::sleep(Duration::from_secs(1)) => {}
-                }
-            }
-            Err(error) => return Err(error.into()),
+    match store.check().await {
+        Ok(()) => Ok(store),
+        Err(error @ StoreError::Unavailable(_)) => {
+            tracing::warn!(%error, "the store does not answer yet");
+            Ok(store)
         }
+        Err(error) => Err(error.into()),
     }
 }

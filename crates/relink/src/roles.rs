@@ -58,7 +58,7 @@ pub(crate) async fn run_configured(common: &Common, roles: Roles) -> Result<(), 
     }
     parts::serves(&config, roles.role)?;
     let stop = stop::on_signal()?;
-    let process = Process::build(config, roles, &stop).await?;
+    let process = Process::build(config, roles).await?;
     process.announce();
     process.run(stop).await
 }

@@ -4,8 +4,10 @@ use crate::args::Duty;
 use crate::failure::Failure;
 use crate::parts::{self, OpenQueue};
 use crate::roles::Roles;
+use crate::switched_off::SwitchedOff;
 use prometheus_client::registry::Registry;
 use relink_config::Config;
+use relink_core::account::Channel;
 use relink_core::id::WorkerId;
 use relink_core::sender::Sender;
 use relink_core::wire::Topic;
@@ -66,13 +68,20 @@ impl Work<'_> {
             });
         }
         let grouped = Grouped::new(store);
-        if roles.has(Duty::Email) && self.config.email.enabled {
-            let sender: Arc<dyn Sender> = Arc::new(parts::email_sender(self.config)?);
+        // Also for a channel that is switched off: the gate ends what was planned for it.
+        if roles.has(Duty::Email) {
+            let sender: Arc<dyn Sender> = match self.config.email.enabled {
+                true => Arc::new(parts::email_sender(self.config)?),
+                false => Arc::new(SwitchedOff(Channel::Email)),
+            };
             let courier = self.courier(sender, &grouped, &metrics, self.config.email.concurrency);
             self.deliver(courier, Topic::SendEmail, tasks);
         }
-        if roles.has(Duty::Sms) && self.config.sms.enabled {
-            let sender: Arc<dyn Sender> = Arc::new(parts::sms_sender(self.config)?);
+        if roles.has(Duty::Sms) {
+            let sender: Arc<dyn Sender> = match self.config.sms.enabled {
+                true => Arc::new(parts::sms_sender(self.config)?),
+                false => Arc::new(SwitchedOff(Channel::Sms)),
+            };
             let courier = self.courier(sender, &grouped, &metrics, self.config.sms.concurrency);
             self.deliver(courier, Topic::SendSms, tasks);
         }

@@ -6,6 +6,7 @@ use crate::kind::{Fault, Raw, duration, id, word};
 use crate::reader::Section;
 use relink_core::account::{Channel, Role};
 use relink_core::id::StepId;
+use relink_core::plan::WARNING_STEP;
 use relink_core::policy::{EnabledChannels, Policy, Step};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -103,6 +104,13 @@ fn faults(policy: &Policy) -> Vec<(String, Fault)> {
     }
     let mut latest = Duration::ZERO;
     for (n, step) in policy.steps.iter().enumerate() {
+        if step.id.as_str() == WARNING_STEP {
+            fault(
+                &format!("steps[{n}].id"),
+                "is the name of the one message that a password-change warning gets",
+                "choose another name",
+            );
+        }
         let key = format!("steps[{n}].at");
         if step.at < latest {
             fault(&key, "is earlier than the step above it", "put the steps in order of at");

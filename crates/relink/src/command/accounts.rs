@@ -11,7 +11,7 @@ use relink_store::{Store, StoredAccount};
 use serde::Serialize;
 use std::path::Path;
 
-/// Accounts written in one transaction when bad lines are skipped, and read at once for export.
+/// Accounts written in one transaction, and read at once for export.
 const BATCH: usize = 500;
 
 pub(crate) async fn run(common: &Common, what: Accounts) -> Result<(), Failure> {
@@ -49,7 +49,7 @@ struct Imported<'a> {
     bad: &'a [BadLine],
 }
 
-/// All or nothing, unless bad lines may be skipped.
+/// Nothing is written while a line is bad, unless bad lines may be skipped.
 async fn import(
     format: Format,
     store: &dyn Store,
@@ -68,10 +68,16 @@ async fn import(
     }
     let bar = progress(accounts.len());
     let mut new = 0;
-    // One transaction holds all of it, so that a fault half-way leaves nothing behind.
-    let size = if skip_bad { BATCH } else { accounts.len().max(1) };
-    for batch in accounts.chunks(size) {
-        new += put(store, batch, &bar).await?;
+    let mut written = 0;
+    for batch in accounts.chunks(BATCH) {
+        // Registering again changes nothing, so the way on after a fault is the same command.
+        new += put(store, batch, &bar).await.map_err(|failure| {
+            failure.after(&format!(
+                "{written} of {} accounts were written; run the import again to write the rest",
+                accounts.len()
+            ))
+        })?;
+        written += batch.len();
     }
     bar.finish_and_clear();
     let imported = Imported {

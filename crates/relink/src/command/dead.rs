@@ -44,8 +44,18 @@ async fn print(
     limit: usize,
 ) -> Result<(), Failure> {
     let mut rows: Vec<Row> = letters.list(limit).await?.iter().map(letter_row).collect();
-    let store = parts::checked_store(config).await?;
-    rows.extend(store.dead_notifications(limit).await?.iter().map(notification_row));
+    // The letters are worth showing although the store is away: that is when people look.
+    let notifications = match parts::checked_store(config).await {
+        Ok(store) => store.dead_notifications(limit).await.map_err(Failure::from),
+        Err(failure) => Err(failure),
+    };
+    let missing = match notifications {
+        Ok(notifications) => {
+            rows.extend(notifications.iter().map(notification_row));
+            None
+        }
+        Err(failure) => Some(failure),
+    };
     let header = ["id", "what", "from", "reason", "since", "about"];
     list(common.output, &rows, &header, |row| {
         vec![
@@ -56,7 +66,8 @@ async fn print(
             row.since.clone(),
             row.about.clone(),
         ]
-    })
+    })?;
+    missing.map_or(Ok(()), Err)
 }
 
 fn letter_row(letter: &DeadLetter) -> Row {

@@ -15,7 +15,10 @@ pub(crate) async fn run(demo: &Demo) -> Result<(), Failure> {
     let (world, process) = World::start(&stop).await?;
     let running = tokio::spawn(process.run(stop.clone()));
     let result = match demo.once {
-        true => demo_once::run(&world).await,
+        true => tokio::select! {
+            told = demo_once::run(&world) => told,
+            () = stop.cancelled() => Err(Failure::failed("stopped before it was done")),
+        },
         false => {
             announce(&world)?;
             stop.cancelled().await;

@@ -64,7 +64,7 @@ impl World {
             webhook_secret: &webhook_secret,
             key: &key,
         };
-        let process = Process::build(settings.config()?, Roles::all(), stop).await?;
+        let process = Process::build(settings.config()?, Roles::all()).await?;
         let addresses = process.addresses();
         let url = |address: Option<SocketAddr>| match address {
             Some(address) => Ok(format!("http://{address}")),
