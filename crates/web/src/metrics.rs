@@ -3,6 +3,7 @@
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -12,21 +13,33 @@ struct Labels {
 }
 
 /// The counters of the web role. Cheap to clone.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Metrics {
     requests: Family<Labels, Counter>,
+    to_relink: Histogram,
 }
 
 impl Metrics {
     /// Registers everything.
     pub fn register(registry: &mut Registry) -> Self {
-        let metrics = Self::default();
+        // A minute to about 45 days: a person may take that long.
+        let to_relink = Histogram::new(exponential_buckets(60.0, 2.0, 17));
+        let metrics = Self { requests: Family::default(), to_relink };
         registry.register(
             "relink_web_requests",
             "Requests to the web listener",
             metrics.requests.clone(),
         );
+        registry.register(
+            "relink_time_to_relink_seconds",
+            "From opening a case to the word that its account works again",
+            metrics.to_relink.clone(),
+        );
         metrics
+    }
+
+    pub(crate) fn relinked_after(&self, seconds: f64) {
+        self.to_relink.observe(seconds);
     }
 
     pub(crate) fn request(&self, route: &str, status: u16) {

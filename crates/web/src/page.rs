@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{HeaderMap, StatusCode};
 use minijinja::{Environment, context};
-use relink_core::case::Case;
+use relink_core::case::{Case, CloseReason};
 use relink_core::link::LinkToken;
 
 const STYLE: &str = include_str!("../templates/link.css");
@@ -36,8 +36,9 @@ impl Shown {
     fn of(case: Option<&Case>) -> Self {
         match case {
             Some(case) if case.is_open() => Self::NeedsSignIn,
-            Some(_) => Self::Fixed,
-            None => Self::Unknown,
+            Some(case) if case.close_reason == Some(CloseReason::Repaired) => Self::Fixed,
+            // Expired, closed by hand, or its account deleted: nothing is known to work.
+            Some(_) | None => Self::Unknown,
         }
     }
 }

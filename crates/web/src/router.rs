@@ -25,7 +25,7 @@ pub(crate) struct Shared {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) page: Arc<page::LinkPage>,
     keys: Arc<[ApiKey]>,
-    metrics: Metrics,
+    pub(crate) metrics: Metrics,
 }
 
 /// The web role.

@@ -8,9 +8,10 @@ use axum::extract::{Path, Request, State};
 use hyper::{StatusCode, header};
 use relink_core::account::AccountInput;
 use relink_core::case::CloseReason;
-use relink_core::id::AccountRef;
+use relink_core::id::{AccountRef, CaseId};
+use relink_core::time::since;
 use relink_http::body;
-use relink_store::OpenCase;
+use relink_store::{CaseHistory, OpenCase};
 use std::time::Duration;
 
 /// The largest account, in bytes: 20 contacts fit many times over.
@@ -142,5 +143,17 @@ pub(crate) async fn relinked(
 ) -> Result<Json<RelinkedView>, ApiError> {
     let which = OpenCase::Account(account_ref(&reference)?);
     let closed = shared.store.close_case(&which, CloseReason::Repaired).await?;
+    if let Some(id) = closed {
+        count(&shared, id).await;
+    }
     Ok(Json(RelinkedView { closed_case: closed.map(|id| id.to_string()) }))
+}
+
+/// The case is closed whether or not the time it took can be read.
+async fn count(shared: &Shared, id: CaseId) {
+    if let Ok(Some(CaseHistory { case, .. })) = shared.store.case(id).await
+        && let Some(closed_at) = case.closed_at
+    {
+        shared.metrics.relinked_after(since(case.opened_at, closed_at).as_secs_f64());
+    }
 }
