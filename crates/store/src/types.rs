@@ -129,6 +129,8 @@ pub enum Begin {
     LookUp(Box<OpenAttempt>),
     /// It will not be sent (or not now); the reason is recorded.
     NotSent {
+        /// The policy step it was planned for.
+        step: StepId,
         /// Its state from now on.
         state: NotificationState,
         /// Why.

@@ -14,6 +14,7 @@ use relink_queue::{Consumer, Delivery, Settlement};
 use relink_store::{
     Begin, BeginRequest, FinishRequest, Finished, Grouped, LookUpRequest, OpenAttempt, Store,
 };
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
@@ -99,8 +100,9 @@ impl Courier {
         };
         match begin {
             Begin::NotNow => {}
-            Begin::NotSent { state, reason } => {
-                tracing::info!(notification.id = %id, %state, %reason, "not sent");
+            Begin::NotSent { step, state, reason } => {
+                tracing::info!(notification.id = %id, %step, %state, %reason, "not sent");
+                self.metrics.notification(self.sender.channel(), &step, state, reason);
             }
             Begin::Send(attempt) => self.attempt(&attempt).await,
             Begin::LookUp(attempt) => self.look_up(&attempt).await,
@@ -200,27 +202,24 @@ impl Courier {
         }
     }
 
-    /// Runs `work` and renews the lease meanwhile, so that a slow relay is not taken for a dead
-    /// worker.
+    /// Runs `work` and renews the lease beside it, so that a slow relay is not taken for a dead
+    /// worker, and a slow store does not hold up the relay.
     async fn holding_lease<T>(&self, attempt: &OpenAttempt, work: impl Future<Output = T>) -> T {
+        tokio::select! {
+            biased;
+            result = work => result,
+            never = self.renew_for_ever(attempt) => match never {},
+        }
+    }
+
+    async fn renew_for_ever(&self, attempt: &OpenAttempt) -> Infallible {
         let notification = &attempt.snapshot.notification;
-        let mut renewal = tokio::time::interval(self.lease / 3);
-        renewal.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        // The first tick is immediate, and the lease is fresh.
-        renewal.tick().await;
-        tokio::pin!(work);
         loop {
-            tokio::select! {
-                biased;
-                result = &mut work => return result,
-                _ = renewal.tick() => {
-                    let renewed = self.store.renew(notification.id, notification.fence, self.lease).await;
-                    match renewed {
-                        Ok(true) => {}
-                        Ok(false) => tracing::warn!("the lease has passed to another worker"),
-                        Err(error) => tracing::warn!(%error, "the lease could not be renewed"),
-                    }
-                }
+            tokio::time::sleep(self.lease / 3).await;
+            match self.store.renew(notification.id, notification.fence, self.lease).await {
+                Ok(true) => {}
+                Ok(false) => tracing::warn!("the lease has passed to another worker"),
+                Err(error) => tracing::warn!(%error, "the lease could not be renewed"),
             }
         }
     }

@@ -45,7 +45,7 @@ where
                 }
                 return Ok(value);
             }
-            Err(error) if error.is_passing() => error,
+            Err(error) if is_worth_waiting_for(&error) => error,
             Err(error) => return Err(GaveUp::Refused(error)),
         };
         failures += 1;
@@ -63,6 +63,15 @@ where
             }
             Until::Elapsed(_) => tokio::time::sleep(wait).await,
         }
+    }
+}
+
+/// Whether the fault is the store's as a whole and says nothing about what was to be written:
+/// it passes by itself or by an operator's hand, and must not cost a message its place.
+fn is_worth_waiting_for(error: &StoreError) -> bool {
+    match error {
+        StoreError::Unavailable(_) | StoreError::Disk(_) | StoreError::Schema(_) => true,
+        StoreError::Sealed(_) | StoreError::Refused(_) => false,
     }
 }
 

@@ -54,18 +54,17 @@ impl Upkeep {
             }
         }
         let stats = self.store.stats().await?;
-        let dead_letters = match self.queue.dead_letters().count().await {
-            Ok(count) => count,
-            Err(error) => {
-                tracing::debug!(%error, "dead letters cannot be counted just now");
-                0
-            }
-        };
         let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         self.metrics.cases_open.set(gauge(stats.cases_open));
         self.metrics.unknown_open.set(gauge(stats.unknown_open));
         self.metrics.sends_after_repair.set(gauge(stats.sends_after_repair));
-        self.metrics.dead_letters.set(gauge(stats.dead + dead_letters));
+        match self.queue.dead_letters().count().await {
+            Ok(letters) => {
+                self.metrics.dead_letters.set(gauge(stats.dead + letters));
+            }
+            // The last known number is nearer the truth than none.
+            Err(error) => tracing::debug!(%error, "dead letters cannot be counted just now"),
+        }
         for topic in Topic::ALL {
             if let Some(depth) = self.queue.depth(*topic).await {
                 self.metrics.depth(topic.as_str(), depth);

@@ -59,9 +59,10 @@ pub(crate) fn begin_changes(
                 close_doubt(&mut stored.notification, &mut writes, now);
             }
             let stored = ended(&stored, state, reason);
+            let step = stored.notification.step.clone();
             writes.not_sent(&stored.notification, decision, reason, now);
             writes.notifications.push((stored, now));
-            (Begin::NotSent { state, reason }, writes)
+            (Begin::NotSent { step, state, reason }, writes)
         }
         Verdict::Park { reason } => asked.park(reason),
     }
@@ -73,7 +74,7 @@ fn arrived(snapshot: BeginSnapshot, now: Timestamp) -> (Begin, Writes) {
     close_doubt(&mut stored.notification, &mut writes, now);
     let (state, reason) = (NotificationState::Sent, Reason::Accepted);
     writes.notifications.push((ended(&stored, state, reason), now));
-    (Begin::NotSent { state, reason }, writes)
+    (Begin::NotSent { step: stored.notification.step, state, reason }, writes)
 }
 
 struct Asked<'a> {
@@ -136,6 +137,7 @@ impl Asked<'_> {
         let mut writes = Writes::default();
         let mut stored = self.snapshot.notification;
         close_doubt(&mut stored.notification, &mut writes, self.now);
+        let step = stored.notification.step.clone();
         let (state, reason) = (NotificationState::Doubtful, Reason::Crashed);
         stored.notification.state = state;
         stored.notification.reason = Some(reason);
@@ -144,13 +146,13 @@ impl Asked<'_> {
         stored.lease_owner = None;
         stored.wake_at = Some(look_at);
         writes.notifications.push((stored, self.now));
-        (Begin::NotSent { state, reason }, writes)
+        (Begin::NotSent { step, state, reason }, writes)
     }
 
     fn park(self, reason: Reason) -> (Begin, Writes) {
         let mut writes = Writes::default();
         let mut stored = self.snapshot.notification;
-        let state = stored.notification.state;
+        let (step, state) = (stored.notification.step.clone(), stored.notification.state);
         // A doubt keeps its own reason: it is what a later resend will be said to be for.
         let in_doubt = state == NotificationState::Doubtful;
         let said = in_doubt || stored.notification.reason == Some(reason);
@@ -164,7 +166,7 @@ impl Asked<'_> {
             writes.not_sent(&stored.notification, NonSend::Held, reason, self.now);
             writes.notifications.push((stored, self.now));
         }
-        (Begin::NotSent { state, reason }, writes)
+        (Begin::NotSent { step, state, reason }, writes)
     }
 
     fn take_lease(&mut self) {

@@ -195,7 +195,7 @@ impl World {
     /// Begins what must not be sent; answers its state and the reason.
     pub(crate) async fn not_sent(&self, id: NotificationId) -> (NotificationState, Reason) {
         match self.begin(id).await {
-            Begin::NotSent { state, reason } => (state, reason),
+            Begin::NotSent { state, reason, .. } => (state, reason),
             other => panic!("not a refusal: {other:?}"),
         }
     }

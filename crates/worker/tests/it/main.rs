@@ -1,0 +1,21 @@
+//! The worker's duties against a real store on a clock moved by hand, a queue and a provider
+//! that do what the scenario says.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
+mod support;
+
+mod delivering;
+mod doubts;
+mod leases;
+mod order;
+mod planning;
+mod planning_faults;
+mod scheduling;
+mod stopping;
+mod upkeep;

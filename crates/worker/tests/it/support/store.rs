@@ -1,0 +1,198 @@
+//! The real store with faults on command, and a record of what was asked of it and when.
+
+use super::{StandStill, stand_still};
+use relink_core::account::AccountUpsert;
+use relink_core::case::{Case, CloseReason};
+use relink_core::id::{AccountRef, CaseId, NotificationId};
+use relink_core::masked::Secret;
+use relink_core::notification::Notification;
+use relink_core::signal::Signal;
+use relink_store::{
+    AccountStore, Applied, AttemptFilter, AttemptRow, Begin, BeginRequest, CaseFilter, CaseHistory,
+    CaseStore, DeliveryStore, Due, DueStore, FinishRequest, Finished, InspectStore, LookUpRequest,
+    OpenCase, SignalStore, Store, StoreError, StoreStats, StoredAccount,
+};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::time::Instant;
+
+type Watch = Box<dyn FnMut(&'static str) + Send>;
+
+pub(crate) struct ScriptedStore {
+    inner: Arc<dyn Store>,
+    faults: Mutex<HashMap<&'static str, Vec<StoreError>>>,
+    silent: Mutex<Vec<&'static str>>,
+    calls: Mutex<Vec<(&'static str, Instant)>>,
+    watch: Mutex<Option<Watch>>,
+}
+
+impl ScriptedStore {
+    pub(crate) fn over(inner: Arc<dyn Store>) -> Arc<Self> {
+        Arc::new(Self {
+            inner,
+            faults: Mutex::default(),
+            silent: Mutex::default(),
+            calls: Mutex::default(),
+            watch: Mutex::default(),
+        })
+    }
+
+    /// The next `times` calls of `what` fail like this.
+    pub(crate) fn fail(&self, what: &'static str, times: usize, error: &StoreError) {
+        let mut faults = self.faults.lock().unwrap();
+        faults.entry(what).or_default().extend(vec![error.clone(); times]);
+    }
+
+    /// Calls of `what` never answer from now on.
+    pub(crate) fn fall_silent(&self, what: &'static str) {
+        self.silent.lock().unwrap().push(what);
+    }
+
+    /// Runs `watch` with the name of each call that has succeeded, before its caller hears of it.
+    pub(crate) fn watch(&self, watch: impl FnMut(&'static str) + Send + 'static) {
+        *self.watch.lock().unwrap() = Some(Box::new(watch));
+    }
+
+    /// When `what` was asked, on the runtime's clock.
+    pub(crate) fn asked(&self, what: &str) -> Vec<Instant> {
+        let calls = self.calls.lock().unwrap();
+        calls.iter().filter(|(name, _)| *name == what).map(|(_, at)| *at).collect()
+    }
+
+    async fn ask<T>(
+        &self,
+        what: &'static str,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        self.calls.lock().unwrap().push((what, Instant::now()));
+        if self.silent.lock().unwrap().contains(&what) {
+            std::future::pending::<()>().await;
+        }
+        if let Some(error) = self.faults.lock().unwrap().get_mut(what).and_then(Vec::pop) {
+            return Err(error);
+        }
+        let _still: StandStill = stand_still();
+        let answer = call.await?;
+        if let Some(watch) = self.watch.lock().unwrap().as_mut() {
+            watch(what);
+        }
+        Ok(answer)
+    }
+}
+
+#[async_trait::async_trait]
+impl SignalStore for ScriptedStore {
+    async fn apply_signals(&self, signals: &[Signal]) -> Result<Vec<Applied>, StoreError> {
+        self.ask("apply_signals", self.inner.apply_signals(signals)).await
+    }
+    async fn expire_cases(&self, limit: usize) -> Result<usize, StoreError> {
+        self.ask("expire_cases", self.inner.expire_cases(limit)).await
+    }
+}
+
+#[async_trait::async_trait]
+impl DueStore for ScriptedStore {
+    async fn claim_due(&self, limit: usize) -> Result<Vec<Due>, StoreError> {
+        self.ask("claim_due", self.inner.claim_due(limit)).await
+    }
+    async fn give_back(&self, ids: &[NotificationId]) -> Result<(), StoreError> {
+        self.ask("give_back", self.inner.give_back(ids)).await
+    }
+    async fn next_due_in(&self) -> Result<Option<Duration>, StoreError> {
+        self.ask("next_due_in", self.inner.next_due_in()).await
+    }
+}
+
+#[async_trait::async_trait]
+impl DeliveryStore for ScriptedStore {
+    async fn begin(&self, requests: &[BeginRequest]) -> Result<Vec<Begin>, StoreError> {
+        self.ask("begin", self.inner.begin(requests)).await
+    }
+    async fn finish(&self, requests: &[FinishRequest]) -> Result<Vec<Finished>, StoreError> {
+        self.ask("finish", self.inner.finish(requests)).await
+    }
+    async fn finish_look_up(&self, request: &LookUpRequest) -> Result<Finished, StoreError> {
+        self.ask("finish_look_up", self.inner.finish_look_up(request)).await
+    }
+    async fn renew(
+        &self,
+        id: NotificationId,
+        fence: i64,
+        lease: Duration,
+    ) -> Result<bool, StoreError> {
+        self.ask("renew", self.inner.renew(id, fence, lease)).await
+    }
+}
+
+#[async_trait::async_trait]
+impl AccountStore for ScriptedStore {
+    async fn put_accounts(&self, accounts: &[AccountUpsert]) -> Result<Vec<bool>, StoreError> {
+        self.ask("put_accounts", self.inner.put_accounts(accounts)).await
+    }
+    async fn account(&self, account_ref: &AccountRef) -> Result<Option<StoredAccount>, StoreError> {
+        self.ask("account", self.inner.account(account_ref)).await
+    }
+    async fn accounts(
+        &self,
+        after: Option<&AccountRef>,
+        limit: usize,
+    ) -> Result<Vec<StoredAccount>, StoreError> {
+        self.ask("accounts", self.inner.accounts(after, limit)).await
+    }
+    async fn delete_account(&self, account_ref: &AccountRef) -> Result<bool, StoreError> {
+        self.ask("delete_account", self.inner.delete_account(account_ref)).await
+    }
+    async fn access_token(&self, account_ref: &AccountRef) -> Result<Option<Secret>, StoreError> {
+        self.ask("access_token", self.inner.access_token(account_ref)).await
+    }
+}
+
+#[async_trait::async_trait]
+impl CaseStore for ScriptedStore {
+    async fn cases(&self, filter: &CaseFilter) -> Result<Vec<Case>, StoreError> {
+        self.ask("cases", self.inner.cases(filter)).await
+    }
+    async fn case(&self, id: CaseId) -> Result<Option<CaseHistory>, StoreError> {
+        self.ask("case", self.inner.case(id)).await
+    }
+    async fn close_case(
+        &self,
+        which: &OpenCase,
+        reason: CloseReason,
+    ) -> Result<Option<CaseId>, StoreError> {
+        self.ask("close_case", self.inner.close_case(which, reason)).await
+    }
+    async fn hold_case(&self, id: CaseId, hold: bool) -> Result<bool, StoreError> {
+        self.ask("hold_case", self.inner.hold_case(id, hold)).await
+    }
+}
+
+#[async_trait::async_trait]
+impl InspectStore for ScriptedStore {
+    async fn attempts(&self, filter: &AttemptFilter) -> Result<Vec<AttemptRow>, StoreError> {
+        self.ask("attempts", self.inner.attempts(filter)).await
+    }
+    async fn stats(&self) -> Result<StoreStats, StoreError> {
+        self.ask("stats", self.inner.stats()).await
+    }
+    async fn dead_notifications(&self, limit: usize) -> Result<Vec<Notification>, StoreError> {
+        self.ask("dead_notifications", self.inner.dead_notifications(limit)).await
+    }
+    async fn replay_notification(&self, id: NotificationId) -> Result<bool, StoreError> {
+        self.ask("replay_notification", self.inner.replay_notification(id)).await
+    }
+    async fn link(&self, token_hash: &str) -> Result<Option<(Notification, Case)>, StoreError> {
+        self.ask("link", self.inner.link(token_hash)).await
+    }
+}
+
+#[async_trait::async_trait]
+impl Store for ScriptedStore {
+    async fn migrate(&self) -> Result<Vec<String>, StoreError> {
+        self.ask("migrate", self.inner.migrate()).await
+    }
+    async fn check(&self) -> Result<(), StoreError> {
+        self.ask("check", self.inner.check()).await
+    }
+}

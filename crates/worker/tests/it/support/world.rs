@@ -1,0 +1,215 @@
+//! A store with one policy and a clock that only the scenario moves, and the parts around it.
+
+use super::{ScriptedSender, ScriptedStore};
+use prometheus_client::registry::Registry;
+use relink_core::Timestamp;
+use relink_core::account::{Account, AccountUpsert, Channel, Contact, Role};
+use relink_core::attempt::Reason;
+use relink_core::id::{AccountRef, CaseId, ContactId, EventId, NotificationId, StepId, WorkerId};
+use relink_core::masked::{EmailAddress, PhoneNumber, Secret};
+use relink_core::notification::{Notification, NotificationState};
+use relink_core::policy::{EnabledChannels, OnUnknown, Policy, Rules, Step};
+use relink_core::seal::{KEY_LEN, KeyRing, SealKey};
+use relink_core::sender::Sender;
+use relink_core::signal::{Signal, SignalKind, SignalSource};
+use relink_core::time::from_millis;
+use relink_store::{
+    AttemptRow, CaseHistory, CaseStore as _, Clock, Grouped, SignalStore as _, SqliteStore, Store,
+};
+use relink_worker::Metrics;
+use relink_worker::deliver::Courier;
+use relink_worker::plan::Planner;
+use relink_worker::schedule::Scheduler;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// 2026-01-01T00:00:00Z.
+const START: i64 = 1_767_225_600_000;
+
+pub(crate) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+pub(crate) struct World {
+    pub(crate) store: Arc<ScriptedStore>,
+    pub(crate) planned: Arc<Notify>,
+    pub(crate) metrics: Metrics,
+    clock: Arc<AtomicI64>,
+    registry: Registry,
+    _folder: tempfile::TempDir,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(AtomicI64::new(START));
+        let key = SealKey::from_bytes("k1", &[1; KEY_LEN]).unwrap();
+        let inner = SqliteStore::open(
+            &folder.path().join("relink.db"),
+            Arc::new(rules()),
+            KeyRing::new(key, Vec::new()),
+            Clock::Manual(Arc::clone(&clock)),
+        );
+        let store = ScriptedStore::over(Arc::new(inner.unwrap()));
+        store.migrate().await.unwrap();
+        let mut registry = Registry::default();
+        let metrics = Metrics::register(&mut registry);
+        Self { store, planned: Arc::default(), metrics, clock, registry, _folder: folder }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        from_millis(self.clock.load(Ordering::SeqCst))
+    }
+
+    pub(crate) fn advance(&self, by: Duration) {
+        self.clock.fetch_add(i64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+
+    /// The store, as the duties take it.
+    pub(crate) fn shared(&self) -> Arc<dyn Store> {
+        Arc::<ScriptedStore>::clone(&self.store)
+    }
+
+    pub(crate) fn planner(&self) -> Planner {
+        let planned = Arc::clone(&self.planned);
+        Planner { store: self.shared(), metrics: self.metrics.clone(), planned }
+    }
+
+    pub(crate) fn scheduler(&self) -> Scheduler {
+        let planned = Arc::clone(&self.planned);
+        Scheduler { store: self.shared(), metrics: self.metrics.clone(), planned }
+    }
+
+    pub(crate) fn courier(&self, sender: &Arc<ScriptedSender>) -> Courier {
+        let (store, sender) = (self.shared(), Arc::clone(sender) as Arc<dyn Sender>);
+        Courier {
+            grouped: Grouped::new(&store),
+            store,
+            sender,
+            metrics: self.metrics.clone(),
+            worker: WorkerId::parse("test/1").unwrap(),
+            public_url: "https://relink.example.org/".to_owned(),
+            lease: Duration::from_secs(120),
+            concurrency: 4,
+            drain: Duration::from_secs(20),
+        }
+    }
+
+    pub(crate) fn signal(&self, event: &str, account: &str, kind: SignalKind) -> Signal {
+        Signal {
+            event_id: EventId::parse(event).unwrap(),
+            account_ref: AccountRef::parse(account).unwrap(),
+            kind,
+            source: SignalSource::CobaltWebhook,
+            occurred_at: self.now(),
+            received_at: self.now(),
+            emr_instance_domain: None,
+            error_type: None,
+            digest: format!("digest of {event}"),
+            trace: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse().unwrap()),
+        }
+    }
+
+    pub(crate) async fn register(&self, account: &str) {
+        self.shared().put_accounts(&[upsert(account)]).await.unwrap();
+    }
+
+    /// Opens a case whose first step, an email, is due at once, and a text a day later.
+    pub(crate) async fn open_case(&self, account: &str) -> CaseId {
+        self.register(account).await;
+        let signal = self.signal(&format!("of {account}"), account, SignalKind::LoginRequired);
+        self.store.apply_signals(&[signal]).await.unwrap()[0].case_id.unwrap()
+    }
+
+    pub(crate) async fn due_email(&self, account: &str) -> (CaseId, NotificationId) {
+        let case = self.open_case(account).await;
+        (case, id_of(case, "first", Channel::Email))
+    }
+
+    pub(crate) async fn due_sms(&self, account: &str) -> (CaseId, NotificationId) {
+        let case = self.open_case(account).await;
+        self.advance(DAY);
+        (case, id_of(case, "nudge", Channel::Sms))
+    }
+
+    pub(crate) async fn history(&self, case: CaseId) -> CaseHistory {
+        self.store.case(case).await.unwrap().unwrap()
+    }
+
+    pub(crate) async fn notification(&self, case: CaseId, id: NotificationId) -> Notification {
+        let history = self.history(case).await;
+        history.notifications.into_iter().find(|notification| notification.id == id).unwrap()
+    }
+
+    pub(crate) async fn stands(
+        &self,
+        case: CaseId,
+        id: NotificationId,
+    ) -> (NotificationState, Option<Reason>) {
+        let notification = self.notification(case, id).await;
+        (notification.state, notification.reason)
+    }
+
+    pub(crate) async fn attempts(&self, case: CaseId) -> Vec<AttemptRow> {
+        self.history(case).await.attempts
+    }
+
+    /// The value of one line of `/metrics`; zero when it is not there.
+    pub(crate) fn metric(&self, line: &str) -> f64 {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();
+        let value = text.lines().find_map(|shown| shown.strip_prefix(line)?.strip_prefix(' '));
+        value.map_or(0.0, |value| value.parse().unwrap())
+    }
+}
+
+fn rules() -> Rules {
+    let step = |id: &str, at, channels: &[Channel]| Step {
+        id: StepId::parse(id).unwrap(),
+        at,
+        to: Role::User,
+        channels: channels.to_vec(),
+    };
+    Rules {
+        policy: Policy {
+            settle: Duration::ZERO,
+            expire: 30 * DAY,
+            late_by_max: DAY,
+            steps: vec![
+                step("first", Duration::ZERO, &[Channel::Email, Channel::Sms]),
+                step("nudge", DAY, &[Channel::Sms, Channel::Email]),
+            ],
+        },
+        channels: EnabledChannels { email: true, sms: true },
+        email_on_unknown: OnUnknown::ResendOnce,
+        sms_on_unknown: OnUnknown::LookUp,
+    }
+}
+
+fn upsert(account: &str) -> AccountUpsert {
+    let contact = Contact {
+        id: ContactId::parse("u1").unwrap(),
+        role: Role::User,
+        email: Some(EmailAddress::parse("jane.doe@example.org").unwrap()),
+        phone: Some(PhoneNumber::parse("+15005550006").unwrap()),
+        locale: Some("es-MX".to_owned()),
+        time_zone: None,
+        sms_consent: true,
+        name: Some("Jane".to_owned()),
+    };
+    AccountUpsert {
+        account: Account {
+            account_ref: AccountRef::parse(account).unwrap(),
+            user_id: "user".to_owned(),
+            org_id: "clinic".to_owned(),
+            emr_instance_domain: None,
+            contacts: vec![contact],
+        },
+        access_token: Secret::new("canary-access-token"),
+    }
+}
+
+pub(crate) fn id_of(case: CaseId, step: &str, channel: Channel) -> NotificationId {
+    let (step, contact) = (StepId::parse(step).unwrap(), ContactId::parse("u1").unwrap());
+    NotificationId::derive(case, &step, &contact, channel)
+}
