@@ -86,7 +86,11 @@ fn asked_for(
         return Err(crate::rows::no_case(id, row.case_id));
     };
     let sql = include_str!("../../queries/sqlite/sent_before.sql");
-    let sent_before = value(connection, sql, [row.case_id.to_string(), id.to_string()])?;
+    let sent_before = value(
+        connection,
+        sql,
+        [row.case_id.to_string(), id.to_string(), row.contact_id.to_string()],
+    )?;
     Ok(Some(BeginSnapshot {
         contact: contact(connection, &row.account_ref, &row.contact_id)?,
         last_attempt: attempt(connection, id, row.attempts)?,
