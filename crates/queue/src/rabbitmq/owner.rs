@@ -32,6 +32,15 @@ const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// A connection that held so long was good: the waits between reconnects start anew.
 const STEADY: Duration = Duration::from_secs(10);
 
+/// After the broker ended a subscription, which it does when the queue was deleted. A queue that is
+/// declared again before the broker has told all its consumers takes their subscriptions over, and
+/// then delivers nothing to them (seen with 3.10).
+const QUEUE_GONE_PAUSE: Duration = Duration::from_secs(1);
+
+/// So long without any message, the subscription is renewed: the only cure for one that the broker
+/// keeps and no longer serves.
+const QUIET: Duration = Duration::from_secs(10 * 60);
+
 /// How long an ended consumer's settlements are collected; they are there already.
 const LAST_WORDS: Duration = Duration::from_millis(50);
 
@@ -59,6 +68,10 @@ struct Settled {
 enum Left {
     /// Told to; nothing is in hand any more.
     Ended,
+    /// Nothing came for long, and nothing is in hand.
+    Quiet,
+    /// The broker ended the subscription.
+    QueueGone,
     /// A fault; whatever was unsettled comes again.
     Fault(String),
 }
@@ -77,6 +90,7 @@ impl Owner {
                 () = stop.cancelled() => return,
                 connected = self.connected() => connected,
             };
+            let mut pause = Duration::ZERO;
             let why = match connected {
                 Ok((link, stream)) => {
                     if failures > 0 {
@@ -90,6 +104,11 @@ impl Owner {
                     }
                     match left {
                         Left::Ended => return,
+                        Left::Quiet => continue,
+                        Left::QueueGone => {
+                            pause = QUEUE_GONE_PAUSE;
+                            "the broker ended the subscription".to_owned()
+                        }
                         Left::Fault(why) => why,
                     }
                 }
@@ -101,7 +120,7 @@ impl Owner {
             }
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = tokio::time::sleep(reconnect_wait(failures, crate::jitter())) => {}
+                () = tokio::time::sleep(pause + reconnect_wait(failures, crate::jitter())) => {}
             }
         }
     }
@@ -131,6 +150,7 @@ impl Owner {
     ) -> Left {
         let mut in_hand = InHand::new();
         let mut taking = true;
+        let mut quiet_until = Instant::now() + QUIET;
         while taking || !in_hand.is_empty() {
             let settled = tokio::select! {
                 biased;
@@ -147,12 +167,16 @@ impl Owner {
                 }
                 next = stream.next(), if taking => match next {
                     Some(Ok(message)) => {
+                        quiet_until = Instant::now() + QUIET;
                         in_hand.push(self.give_out(message, stop.clone()));
                         Ok(None)
                     }
                     Some(Err(error)) => return Left::Fault(error.to_string()),
-                    None => return Left::Fault("the broker ended the subscription".into()),
+                    None => return Left::QueueGone,
                 },
+                () = tokio::time::sleep_until(quiet_until), if taking && in_hand.is_empty() => {
+                    return Left::Quiet;
+                }
             };
             match settled {
                 Ok(None) => {}

@@ -22,11 +22,18 @@ const CONFIRM: Duration = Duration::from_secs(10);
 /// For a whole batch, connecting included.
 const PUBLISH: Duration = Duration::from_secs(13);
 
+/// How long messages come back before everything is declared again. Consumers of a queue that was
+/// deleted hear of it first, and see to it: a queue that is back before they heard of it would
+/// hold them without serving them.
+const RETURNED_LONG: Duration = Duration::from_secs(2);
+
 /// A publisher with a connection of its own.
 pub(crate) struct RabbitPublisher {
     dialer: Arc<Dialer>,
     window: usize,
     line: Line,
+    /// Since when messages come back for want of a queue.
+    returned_since: Option<Instant>,
 }
 
 /// What a publisher has of a connection.
@@ -76,7 +83,7 @@ impl Publisher for RabbitPublisher {
 
 impl RabbitPublisher {
     pub(crate) fn new(dialer: Arc<Dialer>, window: usize) -> Self {
-        Self { dialer, window, line: Line::Down }
+        Self { dialer, window, line: Line::Down, returned_since: None }
     }
 
     /// Publishes one window to an exchange and answers for each message.
@@ -91,9 +98,7 @@ impl RabbitPublisher {
         };
         match publish_window(&link, exchange, key, window).await {
             Ok(published) => {
-                let returned = published.contains(&Published::NotStored(PublishFault::Returned));
-                // A queue or a binding was taken away: nobody else may be about to declare it.
-                if !returned || link.declare().await.is_ok() {
+                if !self.is_unroutable_for_long(&published) || link.declare().await.is_ok() {
                     self.line = Line::Up(link);
                 }
                 published
@@ -106,6 +111,15 @@ impl RabbitPublisher {
                 vec![Published::NotStored(fault); window.len()]
             }
         }
+    }
+
+    fn is_unroutable_for_long(&mut self, published: &[Published]) -> bool {
+        if !published.contains(&Published::NotStored(PublishFault::Returned)) {
+            self.returned_since = None;
+            return false;
+        }
+        let since = *self.returned_since.get_or_insert_with(Instant::now);
+        since.elapsed() >= RETURNED_LONG
     }
 
     /// The kept connection while it is good, else a new one; none while the broker blocks.
