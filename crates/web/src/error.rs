@@ -14,6 +14,8 @@ pub(crate) enum ApiError {
     NotAuthenticated,
     #[error("the key's role does not allow this")]
     Forbidden,
+    #[error("the route has no such method")]
+    MethodNotAllowed,
     #[error("{0}")]
     NotFound(&'static str),
     #[error("{0}")]
@@ -40,6 +42,10 @@ impl ApiError {
             }
             Self::Forbidden => new(StatusCode::FORBIDDEN, "forbidden", "Not allowed")
                 .detail("This route needs a key with role = \"ops\"."),
+            Self::MethodNotAllowed => {
+                new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed")
+                    .detail("The `Allow` header names the methods of this route.")
+            }
             Self::NotFound(what) => {
                 new(StatusCode::NOT_FOUND, "not_found", "Not found").detail(*what)
             }
@@ -97,6 +103,7 @@ impl IntoResponse for ApiError {
                     .insert(header::RETRY_AFTER, header::HeaderValue::from_static("5"));
             }
             Self::Forbidden
+            | Self::MethodNotAllowed
             | Self::NotFound(_)
             | Self::Conflict(_)
             | Self::BadRequest(_)

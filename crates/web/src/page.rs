@@ -1,10 +1,11 @@
 //! `GET /r/{token}`: where the link in a message leads. It shows and changes nothing. Until the
 //! way back through Link opens from here, the page says honestly what to do instead. A token
-//! that is wrong, foreign or forgotten gets one and the same answer.
+//! that is wrong, foreign or forgotten gets one and the same answer. Whoever comes is a person:
+//! trouble of ours is a page too.
 
-use crate::error::ApiError;
 use crate::router::Shared;
 use aws_lc_rs::digest;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
@@ -30,6 +31,7 @@ enum Shown {
     NeedsSignIn,
     Fixed,
     Unknown,
+    NotNow,
 }
 
 impl Shown {
@@ -82,6 +84,12 @@ impl LinkPage {
                     self.instance
                 ),
             ),
+            Shown::NotNow => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Please try again in a minute",
+                "This page cannot be shown just now.",
+                format!("Load it again shortly, or open {} as usual.", self.instance),
+            ),
         };
         let html = self
             .templates
@@ -102,13 +110,20 @@ impl LinkPage {
 /// Shows the page behind a link.
 pub(crate) async fn link(
     State(shared): State<Shared>,
-    Path(token): Path<String>,
-) -> Result<Response, ApiError> {
-    let found = match LinkToken::parse(&token) {
-        Some(token) => shared.store.link(&token.hash()).await?,
-        None => None,
+    token: Result<Path<String>, PathRejection>,
+) -> Response {
+    let token = token.ok().and_then(|Path(text)| LinkToken::parse(&text));
+    let found = match token {
+        Some(token) => shared.store.link(&token.hash()).await,
+        None => Ok(None),
     };
-    Ok(shared.page.show(Shown::of(found.as_ref().map(|(_, case)| case))))
+    shared.page.show(match found {
+        Ok(found) => Shown::of(found.as_ref().map(|(_, case)| case)),
+        Err(error) => {
+            tracing::error!(%error, "the page behind a link could not be shown");
+            Shown::NotNow
+        }
+    })
 }
 
 /// Nothing may be loaded, framed, cached, sniffed or told to another site.

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{MethodRouter, get, post, put};
 use hyper::header::AUTHORIZATION;
 use hyper_util::service::TowerToHyperService;
 use relink_config::{ApiKey, ApiRole, authenticate};
@@ -84,28 +84,15 @@ impl Web {
             keys: keys.into(),
             metrics,
         };
-        let app = Router::new()
-            .route(
-                "/v1/accounts/{account_ref}",
-                put(accounts::put).get(accounts::get).delete(accounts::delete),
-            )
-            .route("/v1/accounts/{account_ref}/relinked", post(accounts::relinked))
+        let app = table(app_routes())
             .route_layer(middleware::from_fn_with_state(shared.clone(), app_only));
-        let ops = Router::new()
-            .route("/v1/cases", get(cases::list))
-            .route("/v1/cases/{case_id}", get(cases::get))
-            .route("/v1/cases/{case_id}/close", post(cases::close))
-            .route("/v1/cases/{case_id}/hold", post(cases::hold))
-            .route("/v1/cases/{case_id}/release", post(cases::release))
-            .route("/v1/attempts", get(attempts::list))
+        let ops = table(ops_routes())
             .route_layer(middleware::from_fn_with_state(shared.clone(), ops_only));
-        let open = Router::new()
-            .route("/r/{token}", get(page::link))
-            .route("/v1/openapi.json", get(document));
         let router = app
             .merge(ops)
-            .merge(open)
+            .merge(table(open_routes()))
             .fallback(async || ApiError::NotFound("There is no such route."))
+            .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
             .layer(middleware::from_fn_with_state(shared.clone(), count))
             .with_state(shared);
         Self { router }
@@ -120,6 +107,39 @@ impl Web {
     pub async fn run(self, listener: TcpListener, stop: CancellationToken) {
         serve(listener, TowerToHyperService::new(self.router), Limits::default(), stop).await;
     }
+}
+
+/// A route and its methods. What stands in these three tables exists; a test compares the
+/// first two with the description.
+type Row = (&'static str, MethodRouter<Shared>);
+
+fn app_routes() -> Vec<Row> {
+    vec![
+        (
+            "/v1/accounts/{account_ref}",
+            put(accounts::put).get(accounts::get).delete(accounts::delete),
+        ),
+        ("/v1/accounts/{account_ref}/relinked", post(accounts::relinked)),
+    ]
+}
+
+fn ops_routes() -> Vec<Row> {
+    vec![
+        ("/v1/cases", get(cases::list)),
+        ("/v1/cases/{case_id}", get(cases::get)),
+        ("/v1/cases/{case_id}/close", post(cases::close)),
+        ("/v1/cases/{case_id}/hold", post(cases::hold)),
+        ("/v1/cases/{case_id}/release", post(cases::release)),
+        ("/v1/attempts", get(attempts::list)),
+    ]
+}
+
+fn open_routes() -> Vec<Row> {
+    vec![("/r/{token}", get(page::link)), ("/v1/openapi.json", get(document))]
+}
+
+fn table(rows: Vec<Row>) -> Router<Shared> {
+    rows.into_iter().fold(Router::new(), |router, (path, methods)| router.route(path, methods))
 }
 
 async fn document() -> Response {
@@ -157,3 +177,7 @@ async fn count(State(shared): State<Shared>, request: Request, next: Next) -> Re
     shared.metrics.request(&route, response.status().as_u16());
     response
 }
+
+#[cfg(test)]
+#[path = "router_tests.rs"]
+mod tests;

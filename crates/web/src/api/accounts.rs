@@ -4,7 +4,9 @@ use crate::api::views::{AccountBody, AccountView, RelinkedView};
 use crate::error::ApiError;
 use crate::router::Shared;
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
+use hyper::header::HeaderValue;
 use hyper::{StatusCode, header};
 use relink_core::account::AccountInput;
 use relink_core::case::CloseReason;
@@ -12,28 +14,38 @@ use relink_core::id::{AccountRef, CaseId};
 use relink_core::time::since;
 use relink_http::body;
 use relink_store::{CaseHistory, OpenCase};
+use serde_json::error::Category;
 use std::time::Duration;
 
 /// The largest account, in bytes: 20 contacts fit many times over.
 const MAX_BODY: usize = 64 * 1024;
 
+/// The longest text of serde's that is passed on, in bytes: a key can be as long as a body.
+const MAX_EXPLAINED: usize = 500;
+
 /// For the whole body to arrive.
 const BODY_DEADLINE: Duration = Duration::from_secs(5);
 
-fn account_ref(text: &str) -> Result<AccountRef, ApiError> {
-    AccountRef::parse(text).map_err(|error| ApiError::BadRequest(error.to_string()))
+/// An account's name as the path gives it.
+type InPath = Result<Path<String>, PathRejection>;
+
+fn account_ref(given: InPath) -> Result<AccountRef, ApiError> {
+    let Path(text) = given
+        .map_err(|_| ApiError::BadRequest("AccountRef: is not percent-encoded UTF-8".to_owned()))?;
+    AccountRef::parse(&text).map_err(|error| ApiError::BadRequest(error.to_string()))
 }
 
 /// Registers or replaces an account. An open case that waited for it goes on at once.
 #[utoipa::path(
-    put, path = "/v1/accounts/{account_ref}", tag = "accounts",
+    put, path = "/v1/accounts/{account_ref}", operation_id = "put_account", tag = "accounts",
     params(("account_ref" = String, Path, description = "Cobalt's access_token_reference_id")),
     request_body = AccountBody,
     responses(
         (status = 201, description = "Registered", body = AccountView),
         (status = 200, description = "Replaced", body = AccountView),
         (status = 400, description = "Not JSON, or an account_ref that cannot be"),
-        (status = 401, description = "No key"), (status = 403, description = "Wrong role"),
+        (status = 401, description = "No key"),
+        (status = 409, description = "Deleted by somebody else at the same moment"),
         (status = 408, description = "The body did not arrive in time"),
         (status = 413, description = "More than 64 KiB"),
         (status = 415, description = "Not application/json"),
@@ -44,10 +56,10 @@ fn account_ref(text: &str) -> Result<AccountRef, ApiError> {
 )]
 pub(crate) async fn put(
     State(shared): State<Shared>,
-    Path(reference): Path<String>,
+    reference: InPath,
     request: Request,
 ) -> Result<(StatusCode, Json<AccountView>), ApiError> {
-    let reference = account_ref(&reference)?;
+    let reference = account_ref(reference)?;
     let input: AccountInput = json_body(request).await?;
     let upsert = input.check(reference.clone()).map_err(ApiError::Faults)?;
     let new = shared.store.put_accounts(std::slice::from_ref(&upsert)).await?;
@@ -61,33 +73,45 @@ pub(crate) async fn put(
 }
 
 async fn json_body(request: Request) -> Result<AccountInput, ApiError> {
-    let content_type = request
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .map(|value| value.to_str().unwrap_or("").to_ascii_lowercase());
-    if content_type.is_some_and(|kind| !kind.starts_with("application/json")) {
+    if request.headers().get(header::CONTENT_TYPE).is_some_and(|kind| !is_json(kind)) {
         return Err(ApiError::NotJson);
     }
     let bytes = body::read(request.into_body(), MAX_BODY, BODY_DEADLINE).await?;
     serde_json::from_slice(&bytes).map_err(|error| {
-        // serde's text quotes field names and words of ours, but also unexpected values.
-        ApiError::BadRequest(format!(
-            "The body is not the JSON of an account: {:?} error at line {} column {}.",
-            error.classify(),
-            error.line(),
-            error.column()
-        ))
+        let why = explain(&error);
+        ApiError::BadRequest(format!("The body is not the JSON of an account: {why}."))
     })
+}
+
+fn is_json(content_type: &HeaderValue) -> bool {
+    let kind = content_type.to_str().unwrap_or("").split(';').next().unwrap_or("");
+    kind.trim().eq_ignore_ascii_case("application/json")
+}
+
+/// What is wrong with a body, without a value of it. serde's texts are passed on where they
+/// name fields of ours and keys of the client; all others may quote what stood there.
+fn explain(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let names_only = ["missing field", "unknown field", "duplicate field"];
+    if names_only.iter().any(|start| text.starts_with(start)) && text.len() <= MAX_EXPLAINED {
+        return text;
+    }
+    let what = match error.classify() {
+        Category::Data => "something of a kind that does not belong there",
+        Category::Eof => "it ends too soon",
+        Category::Syntax | Category::Io => "it is not JSON",
+    };
+    format!("{what} at line {} column {}", error.line(), error.column())
 }
 
 /// Shows an account, its addresses masked and without its token.
 #[utoipa::path(
-    get, path = "/v1/accounts/{account_ref}", tag = "accounts",
+    get, path = "/v1/accounts/{account_ref}", operation_id = "get_account", tag = "accounts",
     params(("account_ref" = String, Path)),
     responses(
         (status = 200, description = "The account", body = AccountView),
         (status = 400, description = "An account_ref that cannot be"),
-        (status = 401, description = "No key"), (status = 403, description = "Wrong role"),
+        (status = 401, description = "No key"),
         (status = 404, description = "Not registered"),
         (status = 503, description = "The store is not available; try again"),
     ),
@@ -95,21 +119,21 @@ async fn json_body(request: Request) -> Result<AccountInput, ApiError> {
 )]
 pub(crate) async fn get(
     State(shared): State<Shared>,
-    Path(reference): Path<String>,
+    reference: InPath,
 ) -> Result<Json<AccountView>, ApiError> {
-    let stored = shared.store.account(&account_ref(&reference)?).await?;
+    let stored = shared.store.account(&account_ref(reference)?).await?;
     let stored = stored.ok_or(ApiError::NotFound("No such account."))?;
     Ok(Json(AccountView::from(stored)))
 }
 
 /// Forgets an account and its contacts; its open case is closed.
 #[utoipa::path(
-    delete, path = "/v1/accounts/{account_ref}", tag = "accounts",
+    delete, path = "/v1/accounts/{account_ref}", operation_id = "delete_account", tag = "accounts",
     params(("account_ref" = String, Path)),
     responses(
         (status = 204, description = "Forgotten"),
         (status = 400, description = "An account_ref that cannot be"),
-        (status = 401, description = "No key"), (status = 403, description = "Wrong role"),
+        (status = 401, description = "No key"),
         (status = 404, description = "Not registered"),
         (status = 503, description = "The store is not available; try again"),
     ),
@@ -117,9 +141,9 @@ pub(crate) async fn get(
 )]
 pub(crate) async fn delete(
     State(shared): State<Shared>,
-    Path(reference): Path<String>,
+    reference: InPath,
 ) -> Result<StatusCode, ApiError> {
-    match shared.store.delete_account(&account_ref(&reference)?).await? {
+    match shared.store.delete_account(&account_ref(reference)?).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(ApiError::NotFound("No such account.")),
     }
@@ -127,21 +151,21 @@ pub(crate) async fn delete(
 
 /// The account works again, the app says: its open case closes and nobody hears of it any more.
 #[utoipa::path(
-    post, path = "/v1/accounts/{account_ref}/relinked", tag = "accounts",
+    post, path = "/v1/accounts/{account_ref}/relinked", operation_id = "account_relinked", tag = "accounts",
     params(("account_ref" = String, Path)),
     responses(
         (status = 200, description = "Closed, or nothing was open", body = RelinkedView),
         (status = 400, description = "An account_ref that cannot be"),
-        (status = 401, description = "No key"), (status = 403, description = "Wrong role"),
+        (status = 401, description = "No key"),
         (status = 503, description = "The store is not available; try again"),
     ),
     security(("key" = [])),
 )]
 pub(crate) async fn relinked(
     State(shared): State<Shared>,
-    Path(reference): Path<String>,
+    reference: InPath,
 ) -> Result<Json<RelinkedView>, ApiError> {
-    let which = OpenCase::Account(account_ref(&reference)?);
+    let which = OpenCase::Account(account_ref(reference)?);
     let closed = shared.store.close_case(&which, CloseReason::Repaired).await?;
     if let Some(id) = closed {
         count(&shared, id).await;

@@ -33,7 +33,7 @@ pub(crate) struct ListQuery {
 
 /// Attempts, newest first.
 #[utoipa::path(
-    get, path = "/v1/attempts", tag = "attempts", params(ListQuery),
+    get, path = "/v1/attempts", operation_id = "list_attempts", tag = "attempts", params(ListQuery),
     responses(
         (status = 200, description = "A page", body = AttemptPage),
         (status = 400, description = "A parameter that cannot be"),
@@ -47,6 +47,7 @@ pub(crate) async fn list(
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<AttemptPage>, ApiError> {
     let Query(query) = query.map_err(|error| ApiError::BadRequest(error.body_text()))?;
+    let limit = cursor::limit(query.limit)?;
     let bad = |error: relink_core::id::InvalidValue| ApiError::BadRequest(error.to_string());
     let filter = AttemptFilter {
         case_id: query.case_id.as_deref().map(str::parse::<CaseId>).transpose().map_err(bad)?,
@@ -63,15 +64,10 @@ pub(crate) async fn list(
             .transpose()
             .map_err(bad)?,
         before: cursor::decode(query.cursor.as_deref())?,
-        limit: cursor::limit(query.limit)?,
+        limit: limit + 1,
     };
     let attempts = shared.store.attempts(&filter).await?;
-    let next = (attempts.len() == filter.limit)
-        .then(|| {
-            attempts.last().and_then(|last| {
-                cursor::encode(&(last.started_at, last.notification_id, last.number))
-            })
-        })
-        .flatten();
+    let (attempts, next) =
+        cursor::page(attempts, limit, |last| (last.started_at, last.notification_id, last.number));
     Ok(Json(AttemptPage { attempts: attempts.into_iter().map(AttemptView::from).collect(), next }))
 }

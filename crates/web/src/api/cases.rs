@@ -5,7 +5,7 @@ use crate::api::views::{CaseDetail, CasePage, CaseView};
 use crate::error::ApiError;
 use crate::router::Shared;
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use relink_core::case::CloseReason;
 use relink_core::id::{AccountRef, CaseId};
@@ -33,7 +33,7 @@ pub(crate) struct ListQuery {
 
 /// Cases, newest first.
 #[utoipa::path(
-    get, path = "/v1/cases", tag = "cases", params(ListQuery),
+    get, path = "/v1/cases", operation_id = "list_cases", tag = "cases", params(ListQuery),
     responses(
         (status = 200, description = "A page", body = CasePage),
         (status = 400, description = "A parameter that cannot be"),
@@ -47,28 +47,31 @@ pub(crate) async fn list(
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<CasePage>, ApiError> {
     let Query(query) = query.map_err(|error| ApiError::BadRequest(error.body_text()))?;
+    let limit = cursor::limit(query.limit)?;
     let account_ref = query.account_ref.as_deref().map(AccountRef::parse).transpose();
     let filter = CaseFilter {
         open: query.open,
         account_ref: account_ref.map_err(|error| ApiError::BadRequest(error.to_string()))?,
         user_id: query.user_id,
         before: cursor::decode(query.cursor.as_deref())?,
-        limit: cursor::limit(query.limit)?,
+        limit: limit + 1,
     };
     let cases = shared.store.cases(&filter).await?;
-    let next = (cases.len() == filter.limit)
-        .then(|| cases.last().and_then(|case| cursor::encode(&(case.opened_at, case.id))))
-        .flatten();
+    let (cases, next) = cursor::page(cases, limit, |last| (last.opened_at, last.id));
     Ok(Json(CasePage { cases: cases.into_iter().map(CaseView::from).collect(), next }))
 }
 
-fn case_id(text: &str) -> Result<CaseId, ApiError> {
-    text.parse().map_err(|_| ApiError::NotFound("No such case."))
+/// A case's id as the path gives it; what cannot be one names no case.
+type InPath = Result<Path<String>, PathRejection>;
+
+fn case_id(given: InPath) -> Result<CaseId, ApiError> {
+    let id = given.ok().and_then(|Path(text)| text.parse().ok());
+    id.ok_or(ApiError::NotFound("No such case."))
 }
 
 /// One case with everything that happened to it.
 #[utoipa::path(
-    get, path = "/v1/cases/{case_id}", tag = "cases",
+    get, path = "/v1/cases/{case_id}", operation_id = "get_case", tag = "cases",
     params(("case_id" = String, Path)),
     responses(
         (status = 200, description = "The case", body = CaseDetail),
@@ -80,9 +83,9 @@ fn case_id(text: &str) -> Result<CaseId, ApiError> {
 )]
 pub(crate) async fn get(
     State(shared): State<Shared>,
-    Path(id): Path<String>,
+    id: InPath,
 ) -> Result<Json<CaseDetail>, ApiError> {
-    detail(&shared, case_id(&id)?).await
+    detail(&shared, case_id(id)?).await
 }
 
 async fn detail(shared: &Shared, id: CaseId) -> Result<Json<CaseDetail>, ApiError> {
@@ -93,7 +96,7 @@ async fn detail(shared: &Shared, id: CaseId) -> Result<Json<CaseDetail>, ApiErro
 
 /// Closes an open case; what was still planned is cancelled.
 #[utoipa::path(
-    post, path = "/v1/cases/{case_id}/close", tag = "cases",
+    post, path = "/v1/cases/{case_id}/close", operation_id = "close_case", tag = "cases",
     params(("case_id" = String, Path)),
     responses(
         (status = 200, description = "Closed", body = CaseDetail),
@@ -106,16 +109,16 @@ async fn detail(shared: &Shared, id: CaseId) -> Result<Json<CaseDetail>, ApiErro
 )]
 pub(crate) async fn close(
     State(shared): State<Shared>,
-    Path(id): Path<String>,
+    id: InPath,
 ) -> Result<Json<CaseDetail>, ApiError> {
-    let id = case_id(&id)?;
+    let id = case_id(id)?;
     let closed = shared.store.close_case(&OpenCase::Id(id), CloseReason::Operator).await?;
     changed(&shared, id, closed.is_some()).await
 }
 
 /// Lets an open case wait: nothing is sent until it is released.
 #[utoipa::path(
-    post, path = "/v1/cases/{case_id}/hold", tag = "cases",
+    post, path = "/v1/cases/{case_id}/hold", operation_id = "hold_case", tag = "cases",
     params(("case_id" = String, Path)),
     responses(
         (status = 200, description = "Held", body = CaseDetail),
@@ -128,16 +131,16 @@ pub(crate) async fn close(
 )]
 pub(crate) async fn hold(
     State(shared): State<Shared>,
-    Path(id): Path<String>,
+    id: InPath,
 ) -> Result<Json<CaseDetail>, ApiError> {
-    let id = case_id(&id)?;
+    let id = case_id(id)?;
     let held = shared.store.hold_case(id, true).await?;
     changed(&shared, id, held).await
 }
 
 /// Lifts a hold; what has come due meanwhile goes out, unless it is too late for it.
 #[utoipa::path(
-    post, path = "/v1/cases/{case_id}/release", tag = "cases",
+    post, path = "/v1/cases/{case_id}/release", operation_id = "release_case", tag = "cases",
     params(("case_id" = String, Path)),
     responses(
         (status = 200, description = "Released", body = CaseDetail),
@@ -150,9 +153,9 @@ pub(crate) async fn hold(
 )]
 pub(crate) async fn release(
     State(shared): State<Shared>,
-    Path(id): Path<String>,
+    id: InPath,
 ) -> Result<Json<CaseDetail>, ApiError> {
-    let id = case_id(&id)?;
+    let id = case_id(id)?;
     let released = shared.store.hold_case(id, false).await?;
     changed(&shared, id, released).await
 }

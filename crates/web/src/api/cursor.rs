@@ -21,7 +21,20 @@ pub(crate) fn limit(asked: Option<usize>) -> Result<usize, ApiError> {
     }
 }
 
-pub(crate) fn encode<T: Serialize>(key: &T) -> Option<String> {
+/// Cuts `rows`, of which one more than `limit` was asked for, down to a page. Answers its
+/// `next` as well: the key of the last row, if there is a row after it.
+pub(crate) fn page<R, K: Serialize>(
+    mut rows: Vec<R>,
+    limit: usize,
+    key: impl Fn(&R) -> K,
+) -> (Vec<R>, Option<String>) {
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let next = rows.last().filter(|_| more).and_then(|last| encode(&key(last)));
+    (rows, next)
+}
+
+fn encode<T: Serialize>(key: &T) -> Option<String> {
     serde_json::to_vec(key).ok().map(|json| URL_SAFE_NO_PAD.encode(json))
 }
 

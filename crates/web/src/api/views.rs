@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 /// An account to register. Checked by `relink_core::account::AccountInput`.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "describes the request for the OpenAPI document")]
 pub(crate) struct AccountBody {
     /// Your id of the end user.
@@ -31,6 +32,7 @@ pub(crate) struct AccountBody {
 
 /// A person to tell.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "describes the request for the OpenAPI document")]
 pub(crate) struct ContactBody {
     /// Unique within the account.

@@ -1,0 +1,16 @@
+use super::*;
+use std::collections::BTreeSet;
+
+#[test]
+fn what_is_routed_is_described_and_what_is_described_is_routed() {
+    let routed: BTreeSet<String> =
+        app_routes().into_iter().chain(ops_routes()).map(|(path, _)| path.to_owned()).collect();
+    let described: BTreeSet<String> = openapi().paths.paths.into_keys().collect();
+    assert_eq!(routed, described);
+    let undescribed: Vec<&str> = open_routes().iter().map(|(path, _)| *path).collect();
+    assert_eq!(
+        undescribed,
+        ["/r/{token}", "/v1/openapi.json"],
+        "a page and the description itself"
+    );
+}

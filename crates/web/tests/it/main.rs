@@ -1,0 +1,20 @@
+//! The app's API and the page behind a link, over a real store.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
+mod support;
+
+mod accounts;
+mod attempts;
+mod bodies;
+mod cases;
+mod description;
+mod keys;
+mod link_page;
+mod listener;
+mod paging;

@@ -1,0 +1,128 @@
+//! A store that cannot be reached, whatever it is asked.
+
+use relink_core::account::AccountUpsert;
+use relink_core::case::{Case, CloseReason};
+use relink_core::id::{AccountRef, CaseId, NotificationId};
+use relink_core::masked::Secret;
+use relink_core::notification::Notification;
+use relink_core::signal::Signal;
+use relink_store::{
+    AccountStore, Applied, AttemptFilter, AttemptRow, Begin, BeginRequest, CaseFilter, CaseHistory,
+    CaseStore, DeliveryStore, Due, DueStore, FinishRequest, Finished, InspectStore, LookUpRequest,
+    OpenCase, SignalStore, Store, StoreError, StoreStats, StoredAccount,
+};
+use std::time::Duration;
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// Answers this to everything.
+pub(crate) struct Down(pub(crate) StoreError);
+
+impl Down {
+    fn say<T>(&self) -> Result<T> {
+        Err(self.0.clone())
+    }
+}
+
+#[async_trait::async_trait]
+impl SignalStore for Down {
+    async fn apply_signals(&self, _: &[Signal]) -> Result<Vec<Applied>> {
+        self.say()
+    }
+    async fn expire_cases(&self, _: usize) -> Result<usize> {
+        self.say()
+    }
+}
+
+#[async_trait::async_trait]
+impl DueStore for Down {
+    async fn claim_due(&self, _: usize) -> Result<Vec<Due>> {
+        self.say()
+    }
+    async fn give_back(&self, _: &[NotificationId]) -> Result<()> {
+        self.say()
+    }
+    async fn next_due_in(&self) -> Result<Option<Duration>> {
+        self.say()
+    }
+}
+
+#[async_trait::async_trait]
+impl DeliveryStore for Down {
+    async fn begin(&self, _: &[BeginRequest]) -> Result<Vec<Begin>> {
+        self.say()
+    }
+    async fn finish(&self, _: &[FinishRequest]) -> Result<Vec<Finished>> {
+        self.say()
+    }
+    async fn finish_look_up(&self, _: &LookUpRequest) -> Result<Finished> {
+        self.say()
+    }
+    async fn renew(&self, _: NotificationId, _: i64, _: Duration) -> Result<bool> {
+        self.say()
+    }
+}
+
+#[async_trait::async_trait]
+impl AccountStore for Down {
+    async fn put_accounts(&self, _: &[AccountUpsert]) -> Result<Vec<bool>> {
+        self.say()
+    }
+    async fn account(&self, _: &AccountRef) -> Result<Option<StoredAccount>> {
+        self.say()
+    }
+    async fn accounts(&self, _: Option<&AccountRef>, _: usize) -> Result<Vec<StoredAccount>> {
+        self.say()
+    }
+    async fn delete_account(&self, _: &AccountRef) -> Result<bool> {
+        self.say()
+    }
+    async fn access_token(&self, _: &AccountRef) -> Result<Option<Secret>> {
+        self.say()
+    }
+}
+
+#[async_trait::async_trait]
+impl CaseStore for Down {
+    async fn cases(&self, _: &CaseFilter) -> Result<Vec<Case>> {
+        self.say()
+    }
+    async fn case(&self, _: CaseId) -> Result<Option<CaseHistory>> {
+        self.say()
+    }
+    async fn close_case(&self, _: &OpenCase, _: CloseReason) -> Result<Option<CaseId>> {
+        self.say()
+    }
+    async fn hold_case(&self, _: CaseId, _: bool) -> Result<bool> {
+        self.say()
+    }
+}
+
+#[async_trait::async_trait]
+impl InspectStore for Down {
+    async fn attempts(&self, _: &AttemptFilter) -> Result<Vec<AttemptRow>> {
+        self.say()
+    }
+    async fn stats(&self) -> Result<StoreStats> {
+        self.say()
+    }
+    async fn dead_notifications(&self, _: usize) -> Result<Vec<Notification>> {
+        self.say()
+    }
+    async fn replay_notification(&self, _: NotificationId) -> Result<bool> {
+        self.say()
+    }
+    async fn link(&self, _: &str) -> Result<Option<(Notification, Case)>> {
+        self.say()
+    }
+}
+
+#[async_trait::async_trait]
+impl Store for Down {
+    async fn migrate(&self) -> Result<Vec<String>> {
+        self.say()
+    }
+    async fn check(&self) -> Result<()> {
+        self.say()
+    }
+}

@@ -1,0 +1,289 @@
+//! The web role over a store of its own. Every answer is looked through for what must never be
+//! shown, and noted against what the description promises.
+
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Request};
+use http_body_util::BodyExt as _;
+use prometheus_client::registry::Registry;
+use relink_config::{ApiKey, ApiRole};
+use relink_core::account::{Channel, Role};
+use relink_core::attempt::Outcome;
+use relink_core::id::{AccountRef, CaseId, ContactId, EventId, NotificationId, StepId, WorkerId};
+use relink_core::masked::Secret;
+use relink_core::policy::{EnabledChannels, OnUnknown, Policy, Rules, Step};
+use relink_core::seal::{KEY_LEN, KeyRing, SealKey};
+use relink_core::sender::Sent;
+use relink_core::signal::{Signal, SignalKind, SignalSource};
+use relink_core::time::from_millis;
+use relink_store::{Begin, BeginRequest, Clock, FinishRequest, OpenAttempt, SqliteStore, Store};
+use relink_web::{Metrics, Web};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tower_service::Service as _;
+
+pub(crate) const APP_KEY: &str = "app-key-0123456789abcdef";
+pub(crate) const OPS_KEY: &str = "ops-key-0123456789abcdef";
+
+/// What no answer may ever show.
+const TOKEN: &str = "canary-access-token-7f3a";
+const EMAIL: &str = "jane.doe@example.org";
+const PHONE: &str = "+14155550123";
+
+/// A method, a described path, and a status that was answered.
+pub(crate) type Asked = (String, String, u16);
+
+pub(crate) struct World {
+    pub(crate) web: Web,
+    pub(crate) store: Arc<dyn Store>,
+    clock: Arc<AtomicI64>,
+    registry: Registry,
+    asked: Mutex<BTreeSet<Asked>>,
+    _folder: tempfile::TempDir,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Reply {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap()
+    }
+
+    /// The problem's word and detail; fails on anything that is not a problem of this status.
+    pub(crate) fn problem(&self) -> (String, String) {
+        assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
+        let body = self.json();
+        assert_eq!(body["status"], self.status);
+        assert!(!body["title"].as_str().unwrap().is_empty());
+        let text = |name: &str| body[name].as_str().unwrap_or("").to_owned();
+        (text("code"), text("detail"))
+    }
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::called("Acme Health").await
+    }
+
+    pub(crate) async fn called(instance: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(AtomicI64::new(1_767_225_600_000));
+        let key = SealKey::from_bytes("k1", &[1; KEY_LEN]).unwrap();
+        let path = folder.path().join("relink.db");
+        let manual = Clock::Manual(Arc::clone(&clock));
+        let store =
+            SqliteStore::open(&path, Arc::new(rules()), KeyRing::new(key, Vec::new()), manual);
+        let store: Arc<dyn Store> = Arc::new(store.unwrap());
+        store.migrate().await.unwrap();
+        Self::over(store, instance, clock, folder)
+    }
+
+    /// The same over a store that the scenario brings.
+    pub(crate) fn with(store: Arc<dyn Store>) -> Self {
+        Self::over(store, "Acme Health", Arc::default(), tempfile::tempdir().unwrap())
+    }
+
+    fn over(
+        store: Arc<dyn Store>,
+        instance: &str,
+        clock: Arc<AtomicI64>,
+        folder: tempfile::TempDir,
+    ) -> Self {
+        let key =
+            |id: &str, role, secret| ApiKey { id: id.into(), role, secret: Secret::new(secret) };
+        let keys = vec![key("app", ApiRole::App, APP_KEY), key("ops", ApiRole::Ops, OPS_KEY)];
+        let mut registry = Registry::default();
+        let metrics = Metrics::register(&mut registry);
+        let web = Web::build(Arc::clone(&store), keys, instance, metrics);
+        Self { web, store, clock, registry, asked: Mutex::default(), _folder: folder }
+    }
+
+    /// Asks as an operator, who may do everything.
+    pub(crate) async fn ask(&self, method: &str, path: &str) -> Reply {
+        self.ask_as(Some(OPS_KEY), method, path).await
+    }
+
+    pub(crate) async fn ask_as(&self, key: Option<&str>, method: &str, path: &str) -> Reply {
+        let request = Request::builder().method(method).uri(path);
+        let request = match key {
+            Some(key) => request.header("authorization", format!("Bearer {key}")),
+            None => request,
+        };
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    pub(crate) async fn put(&self, account_ref: &str, body: &Value) -> Reply {
+        self.put_text(account_ref, "application/json", body.to_string()).await
+    }
+
+    pub(crate) async fn put_text(
+        &self,
+        account_ref: &str,
+        kind: &str,
+        body: impl Into<Body>,
+    ) -> Reply {
+        let request = Request::put(format!("/v1/accounts/{account_ref}"))
+            .header("authorization", format!("Bearer {APP_KEY}"))
+            .header("content-type", kind);
+        self.send(request.body(body.into()).unwrap()).await
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Reply {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let response = self.web.router().call(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        let reply = Reply { status: parts.status.as_u16(), headers: parts.headers, text };
+        let shown = format!("{reply:?}");
+        for secret in [TOKEN, EMAIL, PHONE, APP_KEY, OPS_KEY] {
+            assert!(!shown.contains(secret), "{method} {path} shows {secret}: {shown}");
+        }
+        if method != Method::HEAD
+            && let Some(template) = template(&path)
+        {
+            let asked = (method.to_string(), template, reply.status);
+            self.asked.lock().unwrap().insert(asked);
+        }
+        reply
+    }
+
+    /// Everything that was answered so far on described paths.
+    pub(crate) fn asked(&self) -> BTreeSet<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    pub(crate) fn advance(&self, by: Duration) {
+        self.clock.fetch_add(i64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+
+    /// Opens a case of an account registered meanwhile; its email is due at once.
+    pub(crate) async fn open_case(&self, account_ref: &str) -> CaseId {
+        assert!(self.put(account_ref, &account()).await.status < 300);
+        let now = from_millis(self.clock.load(Ordering::SeqCst));
+        let signal = Signal {
+            event_id: EventId::parse(&format!("{account_ref} at {now}")).unwrap(),
+            account_ref: AccountRef::parse(account_ref).unwrap(),
+            kind: SignalKind::LoginRequired,
+            source: SignalSource::CobaltWebhook,
+            occurred_at: now,
+            received_at: now,
+            emr_instance_domain: None,
+            error_type: Some("password_expired".into()),
+            digest: "digest".into(),
+            trace: None,
+        };
+        self.store.apply_signals(&[signal]).await.unwrap()[0].case_id.unwrap()
+    }
+
+    /// Begins the first email of a case and leaves it under way.
+    pub(crate) async fn begin(&self, case: CaseId) -> Box<OpenAttempt> {
+        let request = BeginRequest {
+            notification_id: id_of(case, "first", Channel::Email),
+            worker: WorkerId::parse("test").unwrap(),
+            lease: Duration::from_secs(60),
+        };
+        let begun = self.store.begin(&[request]).await.unwrap().remove(0);
+        let Begin::Send(open) = begun else { panic!("not to be sent: {begun:?}") };
+        open
+    }
+
+    /// Sends the first email of a case, with this outcome.
+    pub(crate) async fn send_first(&self, case: CaseId, outcome: Outcome) -> Box<OpenAttempt> {
+        let open = self.begin(case).await;
+        let finish = FinishRequest {
+            notification_id: open.snapshot.notification.id,
+            number: open.number,
+            fence: open.snapshot.notification.fence,
+            sent: Sent { provider_message_id: Some("<m@x>".into()), ..Sent::from(outcome) },
+            took: Duration::from_millis(250),
+            jitter: 0.0,
+        };
+        self.store.finish(&[finish]).await.unwrap();
+        open
+    }
+
+    /// What `/metrics` shows.
+    pub(crate) fn metrics(&self) -> String {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();
+        text
+    }
+}
+
+fn id_of(case: CaseId, step: &str, channel: Channel) -> NotificationId {
+    let (step, contact) = (StepId::parse(step).unwrap(), ContactId::parse("u1").unwrap());
+    NotificationId::derive(case, &step, &contact, channel)
+}
+
+/// An account with one person who can be reached both ways.
+pub(crate) fn account() -> Value {
+    json!({
+        "user_id": "user-1", "org_id": "clinic", "access_token": TOKEN,
+        "emr_instance_domain": "https://ehr.example.org",
+        "contacts": [{
+            "id": "u1", "role": "user", "email": EMAIL, "phone": PHONE, "locale": "en",
+            "time_zone": "America/New_York", "sms_consent": true, "name": "Jane",
+        }],
+    })
+}
+
+/// What the description promises: method, path, status.
+pub(crate) fn documented() -> BTreeSet<Asked> {
+    let document = serde_json::to_value(relink_web::openapi()).unwrap();
+    let mut all = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            for status in operation["responses"].as_object().unwrap().keys() {
+                all.insert((method.to_uppercase(), path.clone(), status.parse().unwrap()));
+            }
+        }
+    }
+    all
+}
+
+/// The described path that `path` is an instance of.
+fn template(path: &str) -> Option<String> {
+    let given: Vec<&str> = path.split('/').collect();
+    let fits = |template: &String| {
+        let parts: Vec<&str> = template.split('/').collect();
+        parts.len() == given.len()
+            && parts.iter().zip(&given).all(|(part, given)| part.starts_with('{') || part == given)
+    };
+    relink_web::openapi().paths.paths.into_keys().find(fits)
+}
+
+fn rules() -> Rules {
+    let step = |id: &str, at, channels: &[Channel]| Step {
+        id: StepId::parse(id).unwrap(),
+        at,
+        to: Role::User,
+        channels: channels.to_vec(),
+    };
+    let day = Duration::from_secs(24 * 60 * 60);
+    Rules {
+        policy: Policy {
+            settle: Duration::ZERO,
+            expire: 30 * day,
+            late_by_max: day,
+            steps: vec![
+                step("first", Duration::ZERO, &[Channel::Email, Channel::Sms]),
+                step("nudge", day, &[Channel::Sms]),
+            ],
+        },
+        channels: EnabledChannels { email: true, sms: true },
+        email_on_unknown: OnUnknown::ResendOnce,
+        sms_on_unknown: OnUnknown::LookUp,
+    }
+}
