@@ -3,6 +3,8 @@
 
 use crate::inbox::{Caught, Inbox};
 use crate::script::Script;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use mail_parser::MessageParser;
 use relink_core::Timestamp;
 use relink_core::account::Channel;
@@ -35,15 +37,6 @@ pub enum MailFault {
     HangUp(Phase),
     /// Takes the mail and closes the connection instead of answering: the sender is in doubt.
     AcceptAndHangUp,
-}
-
-impl MailFault {
-    fn phase(&self) -> Phase {
-        match self {
-            Self::Refuse(phase, _) | Self::HangUp(phase) => *phase,
-            Self::AcceptAndHangUp => Phase::Dot,
-        }
-    }
 }
 
 /// The running server.
@@ -92,6 +85,12 @@ struct Session {
     writer: OwnedWriteHalf,
     inbox: Inbox,
     script: Arc<Script<MailFault>>,
+    transaction: Option<Transaction>,
+}
+
+/// From an accepted `MAIL` to the end of its mail.
+#[derive(Default)]
+struct Transaction {
     fault: Option<MailFault>,
     to: Vec<String>,
 }
@@ -107,7 +106,7 @@ impl Session {
     fn new(stream: TcpStream, inbox: Inbox, script: Arc<Script<MailFault>>) -> Self {
         let _ = stream.set_nodelay(true);
         let (reader, writer) = stream.into_split();
-        Self { reader: BufReader::new(reader), writer, inbox, script, fault: None, to: Vec::new() }
+        Self { reader: BufReader::new(reader), writer, inbox, script, transaction: None }
     }
 
     async fn run(mut self) -> std::io::Result<()> {
@@ -123,22 +122,18 @@ impl Session {
     async fn command(&mut self, line: &str) -> std::io::Result<Next> {
         let verb = line.split([' ', ':']).next().unwrap_or("").to_ascii_uppercase();
         match verb.as_str() {
-            "EHLO" => self.reply("250-sandbox\r\n250-8BITMIME\r\n250 AUTH PLAIN LOGIN").await?,
-            "HELO" | "RSET" | "NOOP" => {
-                self.to.clear();
+            "EHLO" => {
+                self.transaction = None;
+                self.reply("250-sandbox\r\n250-8BITMIME\r\n250 AUTH PLAIN LOGIN").await?;
+            }
+            "HELO" | "RSET" => {
+                self.transaction = None;
                 self.reply("250 OK").await?;
             }
-            "AUTH" => self.reply("235 2.7.0 OK").await?,
-            "MAIL" => {
-                self.to.clear();
-                self.fault = self.script.next();
-                return self.unless_faulty(Phase::Mail, "250 2.1.0 OK").await;
-            }
-            "RCPT" => {
-                let address = line.split(['<', '>']).nth(1).unwrap_or("").to_owned();
-                self.to.push(address);
-                return self.unless_faulty(Phase::Rcpt, "250 2.1.5 OK").await;
-            }
+            "NOOP" => self.reply("250 OK").await?,
+            "AUTH" => return self.auth(line).await,
+            "MAIL" => return self.mail_from().await,
+            "RCPT" => return self.rcpt_to(line).await,
             "DATA" => return self.data().await,
             "QUIT" => {
                 self.reply("221 2.0.0 Bye").await?;
@@ -149,47 +144,92 @@ impl Session {
         Ok(Next::Go)
     }
 
+    /// Any user and password will do, said in the right way (RFC 4954).
+    async fn auth(&mut self, line: &str) -> std::io::Result<Next> {
+        let mut words = line.split_whitespace().skip(1);
+        let mechanism = words.next().unwrap_or("").to_ascii_uppercase();
+        let prompts: &[&str] = match mechanism.as_str() {
+            "PLAIN" => &[""],
+            "LOGIN" => &["VXNlcm5hbWU6", "UGFzc3dvcmQ6"],
+            _ => {
+                self.reply("504 5.5.4 Only PLAIN and LOGIN").await?;
+                return Ok(Next::Go);
+            }
+        };
+        let mut given = words.next().map(str::to_owned);
+        for prompt in prompts {
+            let word = match given.take() {
+                Some(word) => word,
+                None => {
+                    self.reply(&format!("334 {prompt}")).await?;
+                    let Some(word) = self.line().await? else { return Ok(Next::Close) };
+                    word
+                }
+            };
+            if STANDARD.decode(&word).is_err() {
+                self.reply("501 5.5.2 Not base64").await?;
+                return Ok(Next::Go);
+            }
+        }
+        self.reply("235 2.7.0 OK").await?;
+        Ok(Next::Go)
+    }
+
+    async fn mail_from(&mut self) -> std::io::Result<Next> {
+        if self.transaction.is_some() {
+            return self.out_of_order().await;
+        }
+        let transaction = Transaction { fault: self.script.next(), to: Vec::new() };
+        let went = went(transaction.fault.as_ref(), Phase::Mail);
+        if went == Went::Well {
+            self.transaction = Some(transaction);
+        }
+        self.answer(went, "250 2.1.0 OK").await
+    }
+
+    async fn rcpt_to(&mut self, line: &str) -> std::io::Result<Next> {
+        let Some(transaction) = &mut self.transaction else { return self.out_of_order().await };
+        let went = went(transaction.fault.as_ref(), Phase::Rcpt);
+        if went == Went::Well {
+            transaction.to.push(line.split(['<', '>']).nth(1).unwrap_or("").to_owned());
+        }
+        self.answer(went, "250 2.1.5 OK").await
+    }
+
     async fn data(&mut self) -> std::io::Result<Next> {
-        let faulty = self.fault.as_ref().is_some_and(|fault| fault.phase() == Phase::Data);
-        let next = self.unless_faulty(Phase::Data, "354 Go ahead").await?;
-        if faulty || next == Next::Close {
+        let Some(transaction) = self.transaction.take_if(|open| !open.to.is_empty()) else {
+            return self.out_of_order().await;
+        };
+        let begun = went(transaction.fault.as_ref(), Phase::Data);
+        let next = self.answer(begun.clone(), "354 Go ahead").await?;
+        if begun != Went::Well {
             return Ok(next);
         }
         let Some(mail) = self.mail().await? else { return Ok(Next::Close) };
-        match self.fault.take() {
-            Some(MailFault::AcceptAndHangUp) => {
-                self.keep(&mail);
-                Ok(Next::Close)
-            }
-            Some(fault @ (MailFault::Refuse(..) | MailFault::HangUp(_))) => {
-                self.fault = Some(fault);
-                self.unless_faulty(Phase::Dot, "451 4.3.0 scripted for another phase").await
-            }
-            None => {
-                let number = self.keep(&mail);
-                self.reply(&format!("250 2.0.0 OK: queued as SANDBOX{number}")).await?;
-                Ok(Next::Go)
-            }
+        let end = went(transaction.fault.as_ref(), Phase::Dot);
+        if end != Went::Well {
+            return self.answer(end, "").await;
         }
+        let number = self.keep(&transaction.to, &mail);
+        if matches!(transaction.fault, Some(MailFault::AcceptAndHangUp)) {
+            return Ok(Next::Close);
+        }
+        self.reply(&format!("250 2.0.0 OK: queued as SANDBOX{number}")).await?;
+        Ok(Next::Go)
     }
 
-    async fn unless_faulty(&mut self, phase: Phase, good: &str) -> std::io::Result<Next> {
-        match self.fault.take() {
-            Some(fault) if fault.phase() != phase => {
-                self.fault = Some(fault);
-                self.reply(good).await?;
-                Ok(Next::Go)
-            }
-            Some(MailFault::Refuse(_, reply)) => {
-                self.reply(reply).await?;
-                Ok(Next::Go)
-            }
-            Some(MailFault::HangUp(_) | MailFault::AcceptAndHangUp) => Ok(Next::Close),
-            None => {
-                self.reply(good).await?;
-                Ok(Next::Go)
-            }
+    async fn out_of_order(&mut self) -> std::io::Result<Next> {
+        self.reply("503 5.5.1 Bad sequence of commands").await?;
+        Ok(Next::Go)
+    }
+
+    async fn answer(&mut self, went: Went, good: &str) -> std::io::Result<Next> {
+        match went {
+            Went::Well => self.reply(good).await?,
+            Went::Refused(reply) => self.reply(reply).await?,
+            Went::HungUp => return Ok(Next::Close),
         }
+        Ok(Next::Go)
     }
 
     /// The mail up to the final dot, dots unstuffed; `None` when the sender left first.
@@ -207,14 +247,14 @@ impl Session {
         }
     }
 
-    fn keep(&self, mail: &[u8]) -> usize {
+    fn keep(&self, to: &[String], mail: &[u8]) -> usize {
         let parsed = MessageParser::default().parse(mail);
         let text = parsed.as_ref().and_then(|mail| mail.body_text(0)).unwrap_or_default();
         self.inbox.keep(Caught {
             number: 0,
             at: Timestamp::UNIX_EPOCH,
             channel: Channel::Email,
-            to: self.to.join(", "),
+            to: to.join(", "),
             id: parsed.as_ref().and_then(|mail| mail.message_id()).unwrap_or("").to_owned(),
             subject: parsed.as_ref().and_then(|mail| mail.subject()).map(str::to_owned),
             text: text.into_owned(),
@@ -230,5 +270,24 @@ impl Session {
 
     async fn reply(&mut self, reply: &str) -> std::io::Result<()> {
         self.writer.write_all(format!("{reply}\r\n").as_bytes()).await
+    }
+}
+
+/// What happens at one point of a transaction.
+#[derive(Clone, PartialEq, Eq)]
+enum Went {
+    Well,
+    Refused(&'static str),
+    HungUp,
+}
+
+fn went(fault: Option<&MailFault>, at: Phase) -> Went {
+    match fault {
+        Some(MailFault::Refuse(phase, reply)) if *phase == at => Went::Refused(reply),
+        Some(MailFault::HangUp(phase)) if *phase == at => Went::HungUp,
+        // Strikes only once the mail is taken.
+        Some(MailFault::Refuse(..) | MailFault::HangUp(_) | MailFault::AcceptAndHangUp) | None => {
+            Went::Well
+        }
     }
 }

@@ -11,6 +11,7 @@ use http_body_util::Full;
 use hyper::{Method, Response, StatusCode, header};
 use relink_core::Timestamp;
 use relink_core::account::Channel;
+use relink_core::masked::PhoneNumber;
 use relink_http::problem::{json, with_type};
 use serde_json::{Value, json as value};
 use std::net::SocketAddr;
@@ -91,8 +92,14 @@ async fn answer(asked: &Asked, inbox: &Inbox, faults: &Script<TextFault>) -> Res
 
 async fn create(asked: &Asked, inbox: &Inbox, faults: &Script<TextFault>) -> Response<Full<Bytes>> {
     let field = |name| form(&asked.body, name).filter(|text| !text.is_empty());
-    let (Some(to), Some(body)) = (field("To"), field("Body")) else {
-        return refusal(400, 21604, "A 'To' and a 'Body' are required");
+    let Some(to) = field("To") else {
+        return refusal(400, 21604, "A 'To' phone number is required");
+    };
+    if PhoneNumber::parse(&to).is_err() {
+        return refusal(400, 21211, "The 'To' number is not a valid phone number");
+    }
+    let Some(body) = field("Body") else {
+        return refusal(400, 21602, "Message body is required");
     };
     if field("From").is_none() && field("MessagingServiceSid").is_none() {
         return refusal(400, 21603, "A 'From' phone number is required");

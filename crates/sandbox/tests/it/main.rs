@@ -1,0 +1,18 @@
+//! The pretend world as its users meet it: a fake that is kinder or more forgetful than the real
+//! service would prove nothing.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
+mod support;
+
+mod cobalt_api;
+mod cobalt_webhooks;
+mod mail;
+mod mail_faults;
+mod page;
+mod texts;
