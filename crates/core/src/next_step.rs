@@ -65,7 +65,7 @@ pub fn after_attempt(
                 }
                 DeferralClass::Transient => match retry::wait_after(spent, jitter) {
                     Some(wait) => {
-                        let wait = retry_after.map_or(wait, |wish| wait.max(wish));
+                        let wait = retry::at_least_the_wish(wait, *retry_after);
                         NextStep::again(*reason, after(now, wait), true)
                     }
                     None => NextStep::end(NotificationState::Dead, Reason::RetriesExhausted),

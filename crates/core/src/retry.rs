@@ -42,6 +42,12 @@ pub fn out_of_order_wait(wish: Option<Duration>, jitter: f64) -> Duration {
     spread(wait, jitter)
 }
 
+/// A wait of the schedule, or the provider's own wish if that is longer, within bounds: an absurd
+/// wish must not park a message for ever.
+pub fn at_least_the_wish(wait: Duration, wish: Option<Duration>) -> Duration {
+    wish.map_or(wait, |wish| wait.max(wish.min(LONGEST_WISH)))
+}
+
 fn pick(waits: &[Duration], spent: u32) -> Option<Duration> {
     waits.get(usize::try_from(spent.saturating_sub(1)).ok()?).copied()
 }
@@ -77,6 +83,10 @@ mod tests {
         let wait = |secs| out_of_order_wait(Some(Duration::from_secs(secs)), 0.0).as_secs();
         assert_eq!((wait(0), wait(17), wait(1_000_000)), (1, 17, 21_600));
         assert_eq!(out_of_order_wait(None, 0.0).as_secs(), 30);
+        let minute = Duration::from_secs(60);
+        let wish = |secs| at_least_the_wish(minute, Some(Duration::from_secs(secs))).as_secs();
+        assert_eq!((wish(5), wish(300), wish(u64::MAX)), (60, 300, 21_600));
+        assert_eq!(at_least_the_wish(minute, None), minute);
     }
 
     #[test]
