@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 #[derive(Debug, Clone)]
 pub struct OutMessage {
     /// Event id or notification id; for matching returns and for tracing, not the only guard
-    /// against duplicates.
+    /// against duplicates. RabbitMQ carries its first 255 bytes.
     pub id: String,
     /// The encoded form of `relink_core::wire`.
     pub body: Bytes,

@@ -9,7 +9,7 @@ use relink_core::wire::Topic;
 use relink_queue::{OutMessage, Published, Settlement};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Makes a test of each function for each engine.
 macro_rules! on_both_engines {
@@ -133,6 +133,7 @@ async fn a_waiting_consumer_is_woken_and_a_cancelled_wait_loses_nothing(engine: 
 async fn a_retried_delivery_comes_again(engine: Engine) {
     store(&*engine.queue, TOPIC, &[message("1")]).await;
     let mut consumer = engine.queue.consumer(TOPIC, 5);
+    let started = Instant::now();
     for round in 0..3 {
         let got = next(&mut *consumer).await;
         assert_eq!((&got.id[..], &got.body[..]), ("1", &b"body of 1"[..]));
@@ -140,6 +141,7 @@ async fn a_retried_delivery_comes_again(engine: Engine) {
         got.settle(Settlement::Retry);
     }
     next(&mut *consumer).await.settle(Settlement::Done);
+    assert!(started.elapsed() > Duration::from_millis(250), "it must not spin");
     depth_becomes(&*engine.queue, TOPIC, 0).await;
     assert_eq!(engine.queue.dead_letters().count().await.unwrap(), 0);
 }

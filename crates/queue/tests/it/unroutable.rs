@@ -102,18 +102,25 @@ async fn a_queue_deleted_under_its_consumer_is_consumed_again_within_ten_seconds
     let queue = rabbit(&[broker.url()], &prefix);
     let admin = Admin::connect(&broker.url()).await;
     let mut publisher = queue.publisher();
-    let mut consumer = queue.consumer(TOPIC, 5);
+    // Each takes one message at a time, so both must be there for two to be taken.
+    let mut consumers = [queue.consumer(TOPIC, 1), queue.consumer(TOPIC, 1)];
     for round in 0..5 {
-        let id = format!("{round}");
-        eventually("a publish to be stored", async || {
-            let published = publisher.publish(TOPIC, &[message(&id)]).await;
-            (published == [Published::Stored]).then_some(())
-        })
-        .await;
-        let got = next_within(&mut *consumer, Duration::from_secs(10)).await;
-        assert_eq!(got.id, id);
-        // In hand when its queue goes: settling it says nothing to anybody.
+        for n in 0..consumers.len() {
+            let message = message(&format!("{round}-{n}"));
+            eventually("a publish to be stored", async || {
+                let published = publisher.publish(TOPIC, std::slice::from_ref(&message)).await;
+                (published == [Published::Stored]).then_some(())
+            })
+            .await;
+        }
+        let mut held = Vec::new();
+        for consumer in &mut consumers {
+            held.push(next_within(&mut **consumer, Duration::from_secs(10)).await);
+        }
+        let got: BTreeSet<String> = held.iter().map(|delivery| delivery.id.clone()).collect();
+        assert_eq!(got, BTreeSet::from([format!("{round}-0"), format!("{round}-1")]));
         admin.delete_queue(&format!("{prefix}.{TOPIC}")).await;
-        got.settle(Settlement::Done);
+        // In hand when their queue goes: settling them says nothing to anybody.
+        held.into_iter().for_each(|delivery| delivery.settle(Settlement::Done));
     }
 }

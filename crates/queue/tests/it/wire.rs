@@ -140,3 +140,14 @@ async fn what_the_broker_buries_by_itself_says_where_from_when_and_why() {
     next(&mut *consumer).await.settle(Settlement::Done);
     assert_eq!(queue.dead_letters().list(10).await.unwrap().len(), 1);
 }
+
+/// Brokers of 4.0 and later drop a message after 20 looks where no limit is set, and a queue
+/// without a limit puts what is given back at its end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_dead_queue_has_a_delivery_limit_that_looking_cannot_reach() {
+    let (broker, prefix) = (Broker::any().await, prefix());
+    rabbit(&[broker.url()], &prefix).prepare().await.unwrap();
+    // The broker refuses a declaration that differs.
+    let admin = Admin::connect(&broker.url()).await;
+    admin.declare_queue(&format!("{prefix}.dead"), "x-delivery-limit", i32::MAX.into()).await;
+}
