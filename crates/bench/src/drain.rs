@@ -3,7 +3,7 @@
 //! published before all their confirms are awaited. Both begin without a connection.
 
 use crate::broker::{self, Corner};
-use crate::measure::{Contest, take_turns};
+use crate::measure::{Contest, Meter, Turn, take_turns};
 use crate::report::Figure;
 use crate::settings::{self, AMQP_VARIABLE};
 use crate::workplace::Workplace;
@@ -25,7 +25,7 @@ use relink_queue::log::{LogOptions, SegmentLog};
 use relink_receiver::{Parts, Receiver};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 const GOAL: f64 = 0.8;
@@ -79,12 +79,12 @@ pub(crate) async fn measure(
     let mut ratio = take_turns(
         contest,
         async || {
-            let took = drain_spool(workplace, &ours, &events, options.window).await?;
-            checked(&ours, options.count, took).await
+            let turn = drain_spool(workplace, &ours, &events, options.window).await?;
+            checked(&ours, options.count, turn).await
         },
         async || {
-            let took = publish_bare(&bare, &events, options.window).await?;
-            checked(&bare, options.count, took).await
+            let turn = publish_bare(&bare, &events, options.window).await?;
+            checked(&bare, options.count, turn).await
         },
     )
     .await?;
@@ -99,11 +99,11 @@ pub(crate) async fn measure(
     Ok(vec![Figure::Ratio(ratio)])
 }
 
-/// The rate, once it is sure that everything arrived; empties the queue for the next round.
-async fn checked(corner: &Corner, count: u64, took: Duration) -> anyhow::Result<f64> {
+/// The turn, once it is sure that everything arrived; empties the queue for the next round.
+async fn checked(corner: &Corner, count: u64, turn: Turn) -> anyhow::Result<Turn> {
     let arrived = corner.empty(Topic::Signals).await?;
     ensure!(u64::from(arrived) == count, "{arrived} of {count} events arrived");
-    Ok(count as f64 / took.as_secs_f64())
+    Ok(turn)
 }
 
 /// From a receiver that starts over a full spool to its last record settled.
@@ -112,7 +112,7 @@ async fn drain_spool(
     corner: &Corner,
     events: &[Event],
     window: usize,
-) -> anyhow::Result<Duration> {
+) -> anyhow::Result<Turn> {
     let folder = workplace.fresh("spool")?;
     let config = settings::parse(&settings::text(folder.path(), 25, ""))?;
     let key = SealKey::from_bytes("bench", &[7; KEY_LEN])?;
@@ -137,7 +137,7 @@ async fn drain_spool(
     let listener = bind((Ipv4Addr::LOCALHOST, 0).into()).await?;
     let stop = CancellationToken::new();
 
-    let begun = Instant::now();
+    let meter = Meter::start();
     let running = tokio::spawn(receiver.run(listener, stop.clone()));
     let drained = async {
         while spool.stats().pending > 0 {
@@ -145,20 +145,16 @@ async fn drain_spool(
         }
     };
     tokio::time::timeout(DEADLINE, drained).await.context("the spool was not drained in time")?;
-    let took = begun.elapsed();
+    let turn = meter.stop(events.len() as u64);
 
     stop.cancel();
     running.await.context("the receiver ended in a panic")??;
-    Ok(took)
+    Ok(turn)
 }
 
 /// The shortest loop that loses nothing.
-async fn publish_bare(
-    corner: &Corner,
-    events: &[Event],
-    window: usize,
-) -> anyhow::Result<Duration> {
-    let begun = Instant::now();
+async fn publish_bare(corner: &Corner, events: &[Event], window: usize) -> anyhow::Result<Turn> {
+    let meter = Meter::start();
     let connection = broker::connect(&corner.url).await?;
     let channel = connection.create_channel().await?;
     channel.confirm_select(ConfirmSelectOptions::default()).await?;
@@ -177,9 +173,9 @@ async fn publish_bare(
             ensure!(confirm.await?.is_ack(), "the broker refused a message");
         }
     }
-    let took = begun.elapsed();
+    let turn = meter.stop(events.len() as u64);
     connection.close(200, "done".into()).await?;
-    Ok(took)
+    Ok(turn)
 }
 
 /// A signal as the receiver would spool it, with names long enough to make about a kilobyte.

@@ -4,7 +4,7 @@
 
 use crate::database::Database;
 use crate::feed::feed;
-use crate::measure::{Contest, take_turns};
+use crate::measure::{Contest, Meter, Turn, take_turns};
 use crate::relay::Relay;
 use crate::report::{Figure, Ratio};
 use crate::settings::{self, POSTGRES_VARIABLE};
@@ -27,7 +27,7 @@ use relink_worker::deliver::Courier;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -97,9 +97,9 @@ async fn contest(
             let ids = office.prepare(prepared..prepared + options.count).await?;
             prepared += options.count;
             let taken = relay.taken();
-            let rate = office.deliver(&ids).await?;
+            let turn = office.deliver(&ids).await?;
             ensure!(relay.taken() - taken == options.count, "not every email was sent once");
-            Ok(rate)
+            Ok(turn)
         },
         async || {
             let orders = (0..options.count).map(order).collect::<anyhow::Result<Vec<_>>>()?;
@@ -116,7 +116,7 @@ async fn contest(
 }
 
 fn sender(config: &Config) -> anyhow::Result<EmailSender> {
-    Ok(EmailSender::new(&config.email, &config.instance.name, &config.instance.public_url)?)
+    Ok(EmailSender::new(&config.email, &config.instance.name)?)
 }
 
 /// A store and the courier that works on it.
@@ -165,16 +165,16 @@ impl Office {
     }
 
     /// From the first delivery at hand to the last one settled.
-    async fn deliver(&self, ids: &[NotificationId]) -> anyhow::Result<f64> {
+    async fn deliver(&self, ids: &[NotificationId]) -> anyhow::Result<Turn> {
         let (feed, settled) = feed(ids);
         let stop = CancellationToken::new();
-        let begun = Instant::now();
+        let meter = Meter::start();
         let running = tokio::spawn(Arc::clone(&self.courier).run(Box::new(feed), stop.clone()));
         settled.all_done().await?;
-        let took = begun.elapsed();
+        let turn = meter.stop(ids.len() as u64);
         stop.cancel();
         running.await.context("the courier ended in a panic")?;
-        Ok(ids.len() as f64 / took.as_secs_f64())
+        Ok(turn)
     }
 
     async fn all_recorded(&self, count: u64) -> anyhow::Result<()> {
@@ -191,10 +191,10 @@ async fn send_bare(
     sender: &Arc<EmailSender>,
     orders: Vec<MessageOrder>,
     concurrency: usize,
-) -> anyhow::Result<f64> {
-    let count = orders.len();
+) -> anyhow::Result<Turn> {
+    let count = orders.len() as u64;
     let (orders, next) = (Arc::new(orders), Arc::new(AtomicUsize::new(0)));
-    let begun = Instant::now();
+    let meter = Meter::start();
     let mut sending = JoinSet::new();
     for _ in 0..concurrency {
         let (sender, orders) = (Arc::clone(sender), Arc::clone(&orders));
@@ -210,7 +210,7 @@ async fn send_bare(
     while let Some(ended) = sending.join_next().await {
         ended.context("a sender ended in a panic")??;
     }
-    Ok(count as f64 / begun.elapsed().as_secs_f64())
+    Ok(meter.stop(count))
 }
 
 fn event_id(number: u64) -> anyhow::Result<EventId> {

@@ -2,6 +2,7 @@
 //! sending its next request as soon as the last is answered. Everything that costs anything is
 //! prepared before the clock starts.
 
+use crate::measure::{Meter, Turn};
 use anyhow::{Context as _, ensure};
 use aws_lc_rs::hmac;
 use bytes::Bytes;
@@ -15,7 +16,6 @@ use relink_cobalt::verify::SIGNATURE_HEADER;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
@@ -46,7 +46,7 @@ pub(crate) fn signed_posts(secret: &str, first: u64, count: u64) -> anyhow::Resu
         .collect()
 }
 
-/// Sends every post once over `connections` connections and answers the requests per second.
+/// Sends every post once over `connections` connections and answers how that went.
 ///
 /// # Errors
 /// A connection broke, or an answer was not 202.
@@ -54,14 +54,14 @@ pub(crate) async fn send_all(
     address: SocketAddr,
     posts: Vec<Post>,
     connections: usize,
-) -> anyhow::Result<f64> {
-    let total = posts.len();
+) -> anyhow::Result<Turn> {
+    let total = posts.len() as u64;
     let (posts, next) = (Arc::new(posts), Arc::new(AtomicUsize::new(0)));
     let mut open = Vec::with_capacity(connections);
     for _ in 0..connections {
         open.push(connect(address).await?);
     }
-    let begun = Instant::now();
+    let meter = Meter::start();
     let mut clients = JoinSet::new();
     for connection in open {
         clients.spawn(work(connection, Arc::clone(&posts), Arc::clone(&next)));
@@ -69,7 +69,7 @@ pub(crate) async fn send_all(
     while let Some(client) = clients.join_next().await {
         client.context("a client ended in a panic")??;
     }
-    Ok(total as f64 / begun.elapsed().as_secs_f64())
+    Ok(meter.stop(total))
 }
 
 async fn connect(address: SocketAddr) -> anyhow::Result<SendRequest<Full<Bytes>>> {

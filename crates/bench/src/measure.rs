@@ -3,6 +3,8 @@
 
 use crate::report::Ratio;
 use anyhow::Context as _;
+use rustix::time::{ClockId, clock_gettime};
+use std::time::{Duration, Instant};
 
 /// What is compared, and with which goal.
 pub(crate) struct Contest<'a> {
@@ -16,15 +18,47 @@ pub(crate) struct Contest<'a> {
     pub(crate) rounds: u16,
 }
 
-/// Runs one round of each to warm up and then the rounds that count. Both closures answer their
-/// rate per second.
+/// What one turn showed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Turn {
+    /// How many each second.
+    rate: f64,
+    /// This process's processor time for one, in microseconds: client and server together.
+    cpu_us: f64,
+}
+
+/// Runs while a turn is measured.
+pub(crate) struct Meter {
+    begun: Instant,
+    cpu: Duration,
+}
+
+impl Meter {
+    pub(crate) fn start() -> Self {
+        Self { begun: Instant::now(), cpu: cpu_time() }
+    }
+
+    /// The turn ends here, having done `count`.
+    pub(crate) fn stop(self, count: u64) -> Turn {
+        let (took, cpu) = (self.begun.elapsed(), cpu_time().saturating_sub(self.cpu));
+        let count = count as f64;
+        Turn { rate: count / took.as_secs_f64(), cpu_us: cpu.as_secs_f64() * 1e6 / count }
+    }
+}
+
+fn cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::try_from(time).unwrap_or_default()
+}
+
+/// Runs one round of each to warm up and then the rounds that count.
 ///
 /// # Errors
 /// The first round that fails.
 pub(crate) async fn take_turns(
     contest: Contest<'_>,
-    mut ours: impl AsyncFnMut() -> anyhow::Result<f64>,
-    mut bare: impl AsyncFnMut() -> anyhow::Result<f64>,
+    mut ours: impl AsyncFnMut() -> anyhow::Result<Turn>,
+    mut bare: impl AsyncFnMut() -> anyhow::Result<Turn>,
 ) -> anyhow::Result<Ratio> {
     let Contest { name, unit, goal, rounds } = contest;
     let mut pairs = Vec::new();
@@ -37,23 +71,27 @@ pub(crate) async fn take_turns(
             (ours().await?, bare)
         };
         let which = if round == 0 { "warm-up".to_owned() } else { format!("{round} of {rounds}") };
-        progress(&format!("{name}: round {which}: {:.0} {unit}, bare {:.0}", pair.0, pair.1));
+        let (ours, bare) = (pair.0.rate, pair.1.rate);
+        progress(&format!("{name}: round {which}: {ours:.0} {unit}, bare {bare:.0}"));
         if round > 0 {
             pairs.push(pair);
         }
     }
-    let mut ratios: Vec<f64> = pairs.iter().map(|(ours, bare)| ours / bare).collect();
-    ratios.sort_unstable_by(f64::total_cmp);
-    let (lowest, highest) = (ratios.first().copied(), ratios.last().copied());
-    let ratio = median(ratios).context("no round was run")?;
+    let middle = |value: fn(&(Turn, Turn)) -> f64| {
+        median(pairs.iter().map(value).collect()).context("no round was run")
+    };
+    let ratio = middle(|(ours, bare)| ours.rate / bare.rate)?;
+    let ratios = pairs.iter().map(|(ours, bare)| ours.rate / bare.rate);
     Ok(Ratio {
         name: name.to_owned(),
         unit,
-        ours: median(pairs.iter().map(|pair| pair.0).collect()).context("no round was run")?,
-        bare: median(pairs.iter().map(|pair| pair.1).collect()).context("no round was run")?,
+        ours: middle(|(ours, _)| ours.rate)?,
+        bare: middle(|(_, bare)| bare.rate)?,
         ratio,
-        lowest: lowest.unwrap_or(ratio),
-        highest: highest.unwrap_or(ratio),
+        lowest: ratios.clone().fold(ratio, f64::min),
+        highest: ratios.fold(ratio, f64::max),
+        cpu_us_ours: middle(|(ours, _)| ours.cpu_us)?,
+        cpu_us_bare: middle(|(_, bare)| bare.cpu_us)?,
         goal,
         met: ratio >= goal,
         notes: Vec::new(),
@@ -102,15 +140,17 @@ mod tests {
         let mut rates = [1000.0, 10.0, 30.0, 20.0].into_iter();
         let ours = async || {
             order.borrow_mut().push('o');
-            rates.next().context("one more round than asked for")
+            let rate = rates.next().context("one more round than asked for")?;
+            Ok(Turn { rate, cpu_us: 1e6 / rate })
         };
         let bare = async || {
             order.borrow_mut().push('b');
-            Ok(40.0)
+            Ok(Turn { rate: 40.0, cpu_us: 5.0 })
         };
         let ratio = take_turns(contest, ours, bare).await.unwrap();
         assert_eq!(*order.borrow(), "obboobbo");
         assert_eq!((ratio.ours, ratio.bare, ratio.ratio), (20.0, 40.0, 0.5));
         assert_eq!((ratio.lowest, ratio.highest, ratio.met), (0.25, 0.75, true));
+        assert_eq!((ratio.cpu_us_ours, ratio.cpu_us_bare), (50_000.0, 5.0));
     }
 }

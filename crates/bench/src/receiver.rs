@@ -86,11 +86,11 @@ pub(crate) async fn measure(
         async || {
             let posts = signed_posts(WEBHOOK_SECRET, first, options.count)?;
             first += options.count;
-            let rate = send_all(real.address, posts, options.connections).await?;
+            let turn = send_all(real.address, posts, options.connections).await?;
             left = spool.stats().pending.max(left);
             // What is left over must not slow the bare one down.
             forwarded(&spool).await?;
-            Ok(rate)
+            Ok(turn)
         },
         async || {
             let posts = signed_posts(WEBHOOK_SECRET, 0, options.count)?;

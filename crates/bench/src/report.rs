@@ -37,6 +37,9 @@ pub(crate) struct Ratio {
     pub(crate) ratio: f64,
     pub(crate) lowest: f64,
     pub(crate) highest: f64,
+    /// Medians of this process's processor time for one, in microseconds.
+    pub(crate) cpu_us_ours: f64,
+    pub(crate) cpu_us_bare: f64,
     pub(crate) goal: f64,
     pub(crate) met: bool,
     /// What one has to know to read it.
@@ -82,13 +85,14 @@ impl Figure {
         }
     }
 
-    fn row(&self) -> [String; 6] {
+    fn row(&self) -> [String; 7] {
         match self {
             Self::Ratio(it) => [
                 it.name.clone(),
                 format!("{:.0} {}", it.ours, it.unit),
                 format!("{:.0} {}", it.bare, it.unit),
                 format!("{:.2} ({:.2} to {:.2})", it.ratio, it.lowest, it.highest),
+                format!("{:.0} : {:.0} µs", it.cpu_us_ours, it.cpu_us_bare),
                 format!("at least {}", it.goal),
                 verdict(it.met),
             ],
@@ -97,13 +101,14 @@ impl Figure {
                 format!("{:.1} {}", it.value, it.unit),
                 String::new(),
                 String::new(),
+                String::new(),
                 format!("under {} {}", it.goal, it.unit),
                 verdict(it.met),
             ],
             Self::Missing(it) => {
-                let mut row = [const { String::new() }; 6];
+                let mut row = [const { String::new() }; 7];
                 row[0].clone_from(&it.name);
-                row[5] = "not measured".to_owned();
+                row[6] = "not measured".to_owned();
                 row
             }
         }
@@ -138,15 +143,16 @@ impl Report {
         }
         let mut table = Table::new();
         table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
-        table.set_header(["what", "ours", "bare", "ratio", "goal", ""]);
+        table.set_header(["what", "ours", "bare", "ratio", "CPU for one", "goal", ""]);
         for figure in &self.figures {
             let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
-            let [name, ours, bare, ratio, goal, verdict] = figure.row();
+            let [name, ours, bare, ratio, cpu, goal, verdict] = figure.row();
             table.add_row([
                 Cell::new(name),
                 right(ours),
                 right(bare),
                 right(ratio),
+                right(cpu),
                 Cell::new(goal),
                 Cell::new(verdict),
             ]);
