@@ -117,7 +117,9 @@ impl Reader<'_> {
             }
         }
         let mut entries: Vec<_> = entries.into_iter().collect();
-        entries.sort_by_key(|(key, (place, _))| (array_index(key).unwrap_or(u32::MAX), *place));
+        entries.sort_by_cached_key(|(key, (place, _))| {
+            (array_index(key).unwrap_or(u32::MAX), *place)
+        });
         Ok(Json::Object(entries.into_iter().map(|(key, (_, value))| (key, value)).collect()))
     }
 
@@ -147,7 +149,12 @@ impl Reader<'_> {
                 self.at += 1;
             }
             // Every byte that ends a run is ASCII, so a run ends between characters.
-            units.extend(self.text.get(start..self.at).unwrap_or_default().encode_utf16());
+            let run = self.text.get(start..self.at).unwrap_or_default();
+            if run.is_ascii() {
+                units.extend(run.bytes().map(u16::from));
+            } else {
+                units.extend(run.encode_utf16());
+            }
             if self.take(b'"') {
                 return Ok(units);
             }
@@ -248,6 +255,9 @@ impl Reader<'_> {
 /// The number a key is listed by, when it is an array index as ECMAScript defines it: digits
 /// without a leading zero, below 2^32 - 1.
 fn array_index(key: &[u16]) -> Option<u32> {
+    if !key.first().is_some_and(|unit| (u16::from(b'0')..=u16::from(b'9')).contains(unit)) {
+        return None;
+    }
     let key = String::from_utf16(key).ok()?;
     let plain = key == "0" || !key.starts_with('0');
     if !plain || key.len() > 10 || !key.bytes().all(|byte| byte.is_ascii_digit()) {

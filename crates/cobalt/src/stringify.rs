@@ -46,6 +46,8 @@ fn write(value: &Json, out: &mut String) {
 /// ECMAScript's `QuoteJSONString`: lone surrogates and control characters are escaped, in lower
 /// case; everything else, `/` and U+2028 included, is written as it is.
 fn write_text(units: &[u16], out: &mut String) {
+    // As long as it gets, most times.
+    out.reserve(units.len() + 2);
     out.push('"');
     for unit in char::decode_utf16(units.iter().copied()) {
         match unit {

@@ -32,11 +32,9 @@ pub(crate) fn jitter() -> f64 {
 
 fn random() -> [u64; 3] {
     let mut bytes = [[0_u8; 8]; 3];
-    for part in &mut bytes {
-        // A generator that fails leaves zeroes: a trace id that is not unique, a wait without
-        // spread. Neither is worth refusing an event for.
-        let _ = rand::fill(part);
-    }
+    // A generator that fails leaves zeroes: a trace id that is not unique, a wait without
+    // spread. Neither is worth refusing an event for.
+    let _ = rand::fill(bytes.as_flattened_mut());
     bytes.map(u64::from_ne_bytes)
 }
 

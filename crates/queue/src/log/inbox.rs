@@ -45,6 +45,9 @@ struct State {
     settled: Vec<u64>,
     settle_by: Option<Instant>,
     closed: bool,
+    /// How many records the writer waits for; `None` while it is not waiting. Waking it is a
+    /// system call: not one for each record that it could not yet use or will find anyway.
+    wanted: Option<usize>,
 }
 
 /// The writer's inbox.
@@ -80,7 +83,10 @@ impl Inbox {
         }
         state.unwritten = unwritten;
         state.appends.push_back(waiting);
-        self.arrived.notify_one();
+        if state.wanted.is_some_and(|wanted| state.appends.len() >= wanted) {
+            state.wanted = None;
+            self.arrived.notify_one();
+        }
         Ok(())
     }
 
@@ -156,11 +162,8 @@ impl Inbox {
             if state.closed {
                 return None;
             }
-            let wait = state.settle_by.map(|by| by.saturating_duration_since(now));
-            state = match wait {
-                Some(wait) => self.wait(state, wait),
-                None => self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner),
-            };
+            let most = state.settle_by.map(|by| by.saturating_duration_since(now));
+            state = self.wait(state, 1, most);
         }
     }
 
@@ -171,14 +174,29 @@ impl Inbox {
             if left.is_zero() {
                 break;
             }
-            state = self.wait(state, left);
+            state = self.wait(state, n, Some(left));
         }
         state
     }
 
-    fn wait<'a>(&self, state: MutexGuard<'a, State>, most: Duration) -> MutexGuard<'a, State> {
-        let waited = self.arrived.wait_timeout(state, most);
-        waited.unwrap_or_else(PoisonError::into_inner).0
+    /// Waits until there are `wanted` records, something else is to be done, or `most` has
+    /// passed; or for no reason at all, so look again.
+    fn wait<'a>(
+        &self,
+        mut state: MutexGuard<'a, State>,
+        wanted: usize,
+        most: Option<Duration>,
+    ) -> MutexGuard<'a, State> {
+        state.wanted = Some(wanted);
+        let mut state = match most {
+            Some(most) => {
+                let waited = self.arrived.wait_timeout(state, most);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+            None => self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner),
+        };
+        state.wanted = None;
+        state
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
