@@ -117,9 +117,8 @@ impl Reader<'_> {
             }
         }
         let mut entries: Vec<_> = entries.into_iter().collect();
-        entries.sort_by_cached_key(|(key, (place, _))| {
-            (array_index(key).unwrap_or(u32::MAX), *place)
-        });
+        entries
+            .sort_by_cached_key(|(key, (place, _))| (array_index(key).unwrap_or(u32::MAX), *place));
         Ok(Json::Object(entries.into_iter().map(|(key, (_, value))| (key, value)).collect()))
     }
 
