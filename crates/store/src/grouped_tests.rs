@@ -35,7 +35,8 @@ async fn whoever_asks_while_batches_are_under_way_shares_the_next_one() {
     let gate = Arc::new(Semaphore::new(0));
     let (line, sizes) = doubling(&gate);
     let mut asked = Vec::new();
-    for number in 0..4 {
+    let rooms = u32::try_from(BATCHES_UNDER_WAY).unwrap();
+    for number in 0..rooms {
         asked.push(ask(&line, number));
         let begun = async {
             while sizes.lock().unwrap().len() <= number as usize {
@@ -48,13 +49,15 @@ async fn whoever_asks_while_batches_are_under_way_shares_the_next_one() {
     asked.extend((100..196).map(|number| ask(&line, number)));
     tokio::task::yield_now().await;
     gate.add_permits(1000);
-    for (number, answer) in (0_u32..4).chain(100..196).zip(asked) {
+    for (number, answer) in (0..rooms).chain(100..196).zip(asked) {
         assert_eq!(
             timeout(Duration::from_secs(10), answer).await.unwrap().unwrap(),
             Ok(number * 2)
         );
     }
-    assert_eq!(*sizes.lock().unwrap(), [1, 1, 1, 1, BATCH_MAX, 96 - BATCH_MAX]);
+    let alone = std::iter::repeat_n(1, BATCHES_UNDER_WAY);
+    let expected: Vec<usize> = alone.chain([BATCH_MAX, 96 - BATCH_MAX]).collect();
+    assert_eq!(*sizes.lock().unwrap(), expected);
 }
 
 #[tokio::test]
