@@ -60,7 +60,7 @@ pub(crate) struct Common {
     /// bare one.
     #[arg(long, global = true, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
-    /// What is logged, to /dev/null, while it is measured: levels as in [log] filter.
+    /// What is logged, to /dev/null, while it is measured: levels as in `[log] filter`.
     #[arg(long, global = true, default_value = "info", value_name = "FILTER")]
     log: String,
 }

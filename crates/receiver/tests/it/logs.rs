@@ -2,7 +2,7 @@
 
 use crate::support::*;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 use tracing_subscriber::fmt::MakeWriter;
 
 #[derive(Clone, Default)]
@@ -33,8 +33,24 @@ impl<'w> MakeWriter<'w> for Captured {
     }
 }
 
+/// Keeps every line's place of origin awake for the whole test program. Which places are asleep
+/// is cached by the process: without this, a test beside us that captures less, or nothing, can
+/// put ours to sleep just when it is reached.
+fn stay_awake() {
+    static AWAKE: Once = Once::new();
+    AWAKE.call_once(|| {
+        let everything = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_writer(io::sink)
+            .finish();
+        // Somebody else's would serve as well.
+        let _ = tracing::subscriber::set_global_default(everything);
+    });
+}
+
 /// Everything this thread logs at any level; the tests run their whole receiver on one thread.
 fn capture(level: tracing::Level) -> (Captured, tracing::subscriber::DefaultGuard) {
+    stay_awake();
     let captured = Captured::default();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(level)
