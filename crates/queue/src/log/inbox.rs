@@ -204,3 +204,40 @@ impl Inbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    fn put(inbox: &Inbox) {
+        let reply = oneshot::channel().0;
+        let waiting = Waiting { id: "evt".to_owned(), bytes: Bytes::new(), size: 100, reply };
+        inbox.put(waiting, 0, u64::MAX).unwrap();
+    }
+
+    #[test]
+    fn a_writer_is_woken_by_the_last_record_it_waits_for() {
+        // Longer than any test: only a notice can end the wait in time.
+        let inbox = Arc::new(Inbox::new(Duration::from_secs(600), 1 << 20));
+        for expected in [0, 1, 2, 5] {
+            let taking = Arc::clone(&inbox);
+            let writer = std::thread::spawn(move || taking.take(expected).unwrap().appends.len());
+            for _ in 0..expected.max(1) {
+                put(&inbox);
+            }
+            assert_eq!(writer.join().unwrap(), expected.max(1));
+        }
+    }
+
+    #[test]
+    fn closing_wakes_whoever_waits_for_company() {
+        let inbox = Arc::new(Inbox::new(Duration::from_secs(600), 1 << 20));
+        let taking = Arc::clone(&inbox);
+        let writer = std::thread::spawn(move || taking.take(100).unwrap().appends.len());
+        put(&inbox);
+        inbox.close();
+        assert_eq!(writer.join().unwrap(), 1);
+        assert!(inbox.take(0).is_none());
+    }
+}

@@ -33,6 +33,10 @@ pub(crate) const RPC: Duration = Duration::from_secs(5);
 /// Seconds; a silent peer is noticed after twice this.
 const HEARTBEAT: u16 = 10;
 
+/// Bytes in a frame. The library keeps 64 frames' worth of buffers for each connection: 8 MB at
+/// the broker's usual 128 KiB, for messages of one or two KiB. Larger bodies travel in several frames.
+const FRAME_MAX: u32 = 32 * 1024;
+
 /// AMQP's reply code for "exists with other arguments".
 const PRECONDITION_FAILED: u16 = 406;
 
@@ -79,6 +83,7 @@ impl Dialer {
         let mut uri = AMQPUri::from_str(url.expose())
             .map_err(|_| unreachable("(unreadable url)", "not an amqp:// or amqps:// URL"))?;
         uri.query.heartbeat = Some(HEARTBEAT);
+        uri.query.frame_max = Some(FRAME_MAX);
         let place = place(&uri);
         let properties = ConnectionProperties::default()
             .with_connection_name(format!("{} {purpose}", self.name).into());

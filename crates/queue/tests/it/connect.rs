@@ -143,7 +143,7 @@ async fn the_first_broker_that_answers_is_used() {
     for n in 0..3 {
         store(&queue, Topic::Signals, &[message(&n.to_string())]).await;
     }
-    assert!(again.elapsed() < Duration::from_secs(3), "{:?}", again.elapsed());
+    assert!(again.elapsed() < Duration::from_secs(9), "{:?}", again.elapsed());
     let mut consumer = queue.consumer(Topic::Signals, 5);
     for n in 0..3 {
         let got = next(&mut *consumer).await;
