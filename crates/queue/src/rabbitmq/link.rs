@@ -14,6 +14,7 @@ use lapin::{Channel, Connection, ConnectionProperties, ErrorKind, Event, Exchang
 use relink_config::RabbitMq;
 use relink_core::masked::Secret;
 use relink_core::wire::Topic;
+use std::net::Ipv6Addr;
 use std::str::FromStr as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -80,8 +81,8 @@ impl Dialer {
     }
 
     async fn dial_one(&self, url: &Secret, purpose: &str) -> Result<Link, QueueError> {
-        let mut uri = AMQPUri::from_str(url.expose())
-            .map_err(|_| unreachable("(unreadable url)", "not an amqp:// or amqps:// URL"))?;
+        let mut uri = read(url)
+            .ok_or_else(|| unreachable("(unreadable url)", "not an amqp:// or amqps:// URL"))?;
         uri.query.heartbeat = Some(HEARTBEAT);
         uri.query.frame_max = Some(FRAME_MAX);
         let place = place(&uri);
@@ -96,13 +97,27 @@ impl Dialer {
     }
 }
 
+/// The parts of a URL. The library takes an address in brackets for `localhost`, and would send
+/// the password there.
+fn read(url: &Secret) -> Option<AMQPUri> {
+    let mut uri = AMQPUri::from_str(url.expose()).ok()?;
+    let (_, rest) = url.expose().split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    if let Some((address, _)) = host.strip_prefix('[').and_then(|host| host.split_once(']')) {
+        uri.authority.host = address.parse::<Ipv6Addr>().ok()?.to_string();
+    }
+    Some(uri)
+}
+
 /// Host and port: what may be shown of a URL.
 fn place(uri: &AMQPUri) -> String {
-    format!("{}:{}", uri.authority.host, uri.authority.port)
+    let (host, port) = (&uri.authority.host, uri.authority.port);
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 fn too_slow(url: &Secret) -> QueueError {
-    let place = AMQPUri::from_str(url.expose()).map_or_else(|_| String::new(), |uri| place(&uri));
+    let place = read(url).map_or_else(String::new, |uri| place(&uri));
     unreachable(&place, &format!("connecting and declaring took longer than {DIAL:?}"))
 }
 

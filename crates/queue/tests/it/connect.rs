@@ -108,6 +108,17 @@ async fn an_unknown_virtual_host_and_an_unreadable_url_are_faults_and_not_panics
     }
 }
 
+/// The library's reader of URLs takes an address in brackets for `localhost`: the password would go
+/// to whoever listens there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_in_brackets_is_where_it_connects() {
+    let queue = rabbit(&["amqp://hunter2:p%5B@[::1]:1/%2f".to_owned()], &prefix());
+    let error = queue.prepare().await.unwrap_err();
+    let QueueError::Unreachable { place, .. } = &error else { panic!("{error}") };
+    assert_eq!(place, "[::1]:1");
+    assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_queue_with_other_arguments_is_named() {
     let (broker, prefix) = (Broker::any().await, prefix());
