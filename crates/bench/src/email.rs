@@ -48,11 +48,15 @@ pub(crate) struct Options {
     /// Sends at once, on both sides.
     #[arg(long, default_value_t = CONCURRENCY)]
     concurrency: usize,
+    /// Milliseconds the relay takes to accept a mail, on both sides: 0 is a relay that does
+    /// nothing at all, one that syncs each mail to its disk takes a few.
+    #[arg(long, default_value_t = 0)]
+    relay_ms: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { count: EMAILS, concurrency: CONCURRENCY }
+        Self { count: EMAILS, concurrency: CONCURRENCY, relay_ms: 0 }
     }
 }
 
@@ -84,7 +88,7 @@ async fn contest(
     engine: &str,
 ) -> anyhow::Result<Ratio> {
     let folder = workplace.fresh("store")?;
-    let relay = Relay::start().await?;
+    let relay = Relay::start(Duration::from_millis(options.relay_ms)).await?;
     let mut config = settings::parse(&settings::text(folder.path(), relay.address.port(), engine))?;
     config.email.concurrency = options.concurrency;
     let office = Office::open(&config, options.concurrency).await?;
@@ -109,8 +113,9 @@ async fn contest(
     .await?;
     office.all_recorded(prepared).await?;
     ratio.notes.push(format!(
-        "{} emails a round, {} at once; every attempt is on record",
-        options.count, options.concurrency
+        "{} emails a round, {} at once, to a relay that takes {} ms for each; every attempt is on \
+         record",
+        options.count, options.concurrency, options.relay_ms
     ));
     Ok(ratio)
 }

@@ -1,9 +1,11 @@
 //! A mail relay that takes everything and keeps nothing but the count: as cheap as a relay can
-//! be, so that what the figure shows is the sender's work and not the relay's.
+//! be, so that what the figure shows is the sender's work and not the relay's. On request it takes
+//! its time for each mail, as a real one does that syncs what it accepts.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -16,12 +18,16 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    /// Listens on a free port.
-    pub(crate) async fn start() -> std::io::Result<Self> {
+    /// Listens on a free port, and lets `pause` pass between each mail and its acceptance.
+    pub(crate) async fn start(pause: Duration) -> std::io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let (address, taken) = (listener.local_addr()?, Arc::new(AtomicU64::new(0)));
         let stop = CancellationToken::new();
-        tokio::spawn(stop.clone().run_until_cancelled_owned(accept(listener, Arc::clone(&taken))));
+        tokio::spawn(stop.clone().run_until_cancelled_owned(accept(
+            listener,
+            Arc::clone(&taken),
+            pause,
+        )));
         Ok(Self { address, taken, _stop: stop.drop_guard() })
     }
 
@@ -31,18 +37,18 @@ impl Relay {
     }
 }
 
-async fn accept(listener: TcpListener, taken: Arc<AtomicU64>) {
+async fn accept(listener: TcpListener, taken: Arc<AtomicU64>, pause: Duration) {
     while let Ok((stream, _)) = listener.accept().await {
         let taken = Arc::clone(&taken);
         tokio::spawn(async move {
-            if let Err(error) = session(stream, &taken).await {
+            if let Err(error) = session(stream, &taken, pause).await {
                 tracing::debug!(%error, "mail session ended");
             }
         });
     }
 }
 
-async fn session(mut stream: TcpStream, taken: &AtomicU64) -> std::io::Result<()> {
+async fn session(mut stream: TcpStream, taken: &AtomicU64, pause: Duration) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let (reader, mut writer) = stream.split();
     let mut reader = BufReader::new(reader);
@@ -62,6 +68,9 @@ async fn session(mut stream: TcpStream, taken: &AtomicU64) -> std::io::Result<()
                     if reader.read_until(b'\n', &mut line).await? == 0 {
                         return Ok(());
                     }
+                }
+                if !pause.is_zero() {
+                    tokio::time::sleep(pause).await;
                 }
                 let number = taken.fetch_add(1, Ordering::Relaxed) + 1;
                 let reply = format!("250 2.0.0 OK: queued as {number:X}\r\n");
