@@ -2,7 +2,11 @@
 #
 #   docker build -t relink .          or: podman build -t relink .
 #   docker run --rm relink demo --once
-#   docker run -v "$PWD/relink.toml:/etc/relink/relink.toml:ro" -v relink:/data relink run
+#   docker run -v "$PWD/relink.toml:/etc/relink/relink.toml:ro" -v relink:/data \
+#     --env-file secrets.env -p 127.0.0.1:8080:8080 -p 127.0.0.1:8081:8081 relink run
+#
+# In a container, listeners have to be reachable from outside it: [receiver] listen = "0.0.0.0:8080",
+# [web] listen = "0.0.0.0:8081", and data_dir = "/data".
 #
 # Runs as user 65532, writes only to /data (and demo to /tmp), and so works with a read-only root
 # and without capabilities: --read-only --tmpfs /tmp --cap-drop all.
