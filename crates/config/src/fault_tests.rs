@@ -291,7 +291,7 @@ secret = { env = "COBALT_WEBHOOK_SECRET" }
 not_after = 2020-01-01T00:00:00Z
 [email]
 from = "a@acme.example"
-smtp = { host = "relay.example.org", username = "relink", password = "canary" }
+smtp = { host = "relay.example.org" }
 [encryption]
 keys = [{ id = "2026-11", secret = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=" }]
 [[policy.steps]]
@@ -302,6 +302,23 @@ channels = ["sms", "in_app"]
 "#
     ));
     insta::assert_snapshot!(with("[email]\nenabled = false\n"));
+}
+
+#[test]
+fn a_password_never_crosses_a_network_in_the_clear() {
+    let smtp = |host: &str, tls: &str| {
+        with(&format!(
+            "[email]\nfrom = \"a@acme.example\"\nsmtp = {{ host = \"{host}\", tls = \"{tls}\", username = \"relink\", password = {{ env = \"COBALT_WEBHOOK_SECRET\" }} }}\n"
+        ))
+    };
+    let refused = smtp("relay.example.org", "none");
+    for part in ["email.smtp.tls", "sends the password unencrypted", "to fix", "starttls"] {
+        assert!(refused.contains(part), "no \"{part}\" in:\n{refused}");
+    }
+    for (host, tls) in [("127.0.0.1", "none"), ("relay.example.org", "starttls")] {
+        let fine = smtp(host, tls);
+        assert!(!fine.contains("email.smtp.tls"), "{fine}");
+    }
 }
 
 #[test]

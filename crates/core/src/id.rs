@@ -115,7 +115,7 @@ text_id!(
 
 /// Defines an id that is a UUID and is always derived, never drawn.
 macro_rules! derived_id {
-    ($(#[$meta:meta])* $name:ident) => {
+    ($(#[$meta:meta])* $name:ident, $spoken:literal) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(transparent)]
@@ -132,7 +132,7 @@ macro_rules! derived_id {
             fn from_str(text: &str) -> Result<Self, InvalidValue> {
                 Uuid::try_parse(text)
                     .map(Self)
-                    .map_err(|_| InvalidValue::new(stringify!($name), "is not a UUID"))
+                    .map_err(|_| InvalidValue::new($spoken, "is not a UUID, as lists show them"))
             }
         }
     };
@@ -141,12 +141,12 @@ macro_rules! derived_id {
 derived_id!(
     /// One open need of one account. Derived from the event that opened it, so that applying
     /// that event twice cannot open two cases.
-    CaseId
+    CaseId, "case id"
 );
 derived_id!(
     /// One message to one contact over one channel for one step of a case. Derived from exactly
     /// these four, so that planning twice is inserting once.
-    NotificationId
+    NotificationId, "notification id"
 );
 
 impl CaseId {

@@ -19,6 +19,9 @@ pub(crate) struct Health {
     needs: Arc<Mutex<BTreeMap<&'static str, Option<String>>>>,
 }
 
+/// What a need says of itself before the first look.
+const UNSEEN: &str = "not looked at yet";
+
 impl Health {
     /// Whether everything is there, and a line for each need.
     pub(crate) fn report(&self) -> (bool, String) {
@@ -34,7 +37,7 @@ impl Health {
     /// Names a need before the first look at it, so that nobody is called ready by default.
     pub(crate) fn expect(&self, need: &'static str) {
         let mut needs = self.needs.lock().unwrap_or_else(PoisonError::into_inner);
-        needs.insert(need, Some("not looked at yet".to_owned()));
+        needs.insert(need, Some(UNSEEN.to_owned()));
     }
 
     /// Notes what was seen; the first look and every change are logged once.
@@ -43,6 +46,10 @@ impl Health {
         let before = needs.insert(need, fault.clone());
         match (before.flatten(), fault) {
             (None, Some(fault)) => tracing::warn!(need, %fault, "not ready"),
+            (Some(before), None) if before == UNSEEN => tracing::info!(need, "ready"),
+            (Some(before), Some(fault)) if before == UNSEEN => {
+                tracing::warn!(need, %fault, "not ready");
+            }
             (Some(_), None) => tracing::info!(need, "ready again"),
             (None, None) | (Some(_), Some(_)) => {}
         }

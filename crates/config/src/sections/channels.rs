@@ -64,7 +64,7 @@ fn smtp(s: &mut Section<'_, '_>) -> Option<Smtp> {
         .key("helo", "What EHLO says; the name of this host by default.")
         .optional(crate::address::host());
     let credentials = credentials(s, username, password);
-    warn_of_clear_text(s, host.as_deref(), tls, credentials.as_ref());
+    look_at_clear_text(s, host.as_deref(), tls, credentials.as_ref());
     let ca_file = ca_file.and_then(|path| existing(s, path));
     Some(Smtp {
         host: host?,
@@ -99,23 +99,30 @@ fn credentials(
     None
 }
 
-fn warn_of_clear_text(
+/// Messages in the clear may be a private network's affair; a password never is.
+fn look_at_clear_text(
     s: &mut Section<'_, '_>,
     host: Option<&str>,
     tls: Option<SmtpTls>,
     credentials: Option<&Credentials>,
 ) {
     let in_clear = tls == Some(SmtpTls::None) && host.is_some_and(|host| !is_this_machine(host));
-    if in_clear && s.in_use {
-        let what = match credentials {
-            Some(Some(_)) => "sends the password and every message unencrypted to another host",
-            Some(None) | None => "sends every message unencrypted to another host",
-        };
-        s.warn(
+    if !in_clear || !s.in_use {
+        return;
+    }
+    match credentials {
+        Some(Some(_)) => s.problem(
             "tls",
-            what,
+            Fault::new(
+                "sends the password unencrypted to another host",
+                "set tls = \"starttls\" or \"implicit\", or remove username and password",
+            ),
+        ),
+        Some(None) | None => s.warn(
+            "tls",
+            "sends every message unencrypted to another host",
             "set tls = \"starttls\" or \"implicit\" unless the network between is private",
-        );
+        ),
     }
 }
 

@@ -283,7 +283,7 @@ fn json_line(text: &str, country: Option<Country>) -> Result<(String, AccountInp
     // serde's text may quote values; the kind of fault and its column are enough.
     let describe = |error: serde_json::Error| {
         if error.is_data() {
-            "a field is missing, not known, or of the wrong type".to_owned()
+            field_named(&error.to_string())
         } else {
             format!("is not JSON: {:?} error at column {}", error.classify(), error.column())
         }
@@ -298,6 +298,15 @@ fn json_line(text: &str, country: Option<Country>) -> Result<(String, AccountInp
         }
     }
     Ok((line.account_ref, input))
+}
+
+/// What serde says about a field, when that names the field and no value: values may be secret.
+fn field_named(said: &str) -> String {
+    let safe = ["missing field `", "unknown field `", "duplicate field `"];
+    match said.split(" at line ").next() {
+        Some(said) if safe.iter().any(|start| said.starts_with(start)) => said.to_owned(),
+        Some(_) | None => "a field is of the wrong type".to_owned(),
+    }
 }
 
 fn check(account_ref: &str, input: AccountInput, line: u64, read: &mut AccountFile) {

@@ -79,6 +79,8 @@ fn lines_of_json_are_the_bodies_of_the_api() {
          {\"account_ref\":\"a\",\"user_id\":\"u\",\"org_id\":\"o\",\"access_token\":\"t\"}\n\
          {\"account_ref\":\"b\",\"user_id\":\"u\",\"org_id\":\"o\",\"access_token\":\"t\",\"typo\":1}\n\
          {not json}\n\
+         {\"account_ref\":\"c\",\"user_id\":7,\"org_id\":\"canary\",\"access_token\":\"t\"}\n\
+         {\"account_ref\":\"c\",\"user_id\":\"u\",\"org_id\":\"o\"}\n\
          {\"account_ref\":\"c\",\"user_id\":\"\",\"org_id\":\"o\",\"access_token\":\"t\"}\n",
         None,
     );
@@ -87,9 +89,15 @@ fn lines_of_json_are_the_bodies_of_the_api() {
         bad_lines(&read),
         [
             (3, "is the same account as line 1"),
-            (4, "a field is missing, not known, or of the wrong type"),
+            (
+                4,
+                "unknown field `typo`, expected one of `user_id`, `org_id`, `access_token`, \
+                 `emr_instance_domain`, `contacts`"
+            ),
             (5, "is not JSON: Syntax error at column 2"),
-            (6, "user_id: is empty"),
+            (6, "a field is of the wrong type"),
+            (7, "missing field `access_token`"),
+            (8, "user_id: is empty"),
         ]
     );
 }

@@ -60,7 +60,7 @@ async fn import(
     let AccountFile { accounts, bad } = read;
     if !bad.is_empty() && !skip_bad {
         return Err(Failure::failed(format!(
-            "{}: nothing was imported, since {} of its lines are bad:\n{}\nmend them, or import the others with --skip-bad",
+            "{}: nothing was imported, for these lines are bad ({}):\n{}\nmend them, or import the others with --skip-bad",
             file.display(),
             bad.len(),
             lines(&bad)

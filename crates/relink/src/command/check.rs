@@ -65,7 +65,7 @@ fn print(checked: &Checked) -> Result<(), Failure> {
         if command.problems.is_empty() {
             output::line(&format!("{}: can start", command.command))?;
         } else {
-            output::line(&format!("{}: cannot start:", command.command))?;
+            output::line(&format!("{}: not with this file:", command.command))?;
             for problem in &command.problems {
                 output::line(&format!("  {problem}"))?;
             }

@@ -43,7 +43,7 @@ async fn a_parameter_that_cannot_be_is_named() {
     let world = World::new().await;
     for (query, named) in [
         ("/v1/attempts?outcome=maybe", "accepted, deferred, rejected, unknown"),
-        ("/v1/attempts?case_id=x", "CaseId: is not a UUID"),
+        ("/v1/attempts?case_id=x", "case id: is not a UUID"),
         ("/v1/attempts?account_ref=", "AccountRef: is empty"),
         ("/v1/attempts?limit=0", "limit: 1 to 200"),
         ("/v1/attempts?limit=201", "limit: 1 to 200"),
