@@ -131,6 +131,7 @@ async fn drain_spool(
         verifier: Verifier::new(&config.cobalt.webhook_secrets),
         api_keys: &config.api_keys,
         spool: spool.clone(),
+        quarantine: None,
         queue: Arc::new(corner.queue(window)),
     };
     let receiver = Receiver::build(parts, &mut Registry::default());

@@ -149,6 +149,7 @@ impl Running {
             verifier: Verifier::new(&config.cobalt.webhook_secrets),
             api_keys: &config.api_keys,
             spool: spool.clone(),
+            quarantine: None,
             queue,
         };
         let receiver = Receiver::build(parts, &mut Registry::default());

@@ -153,7 +153,7 @@ fn shown_type(event_type: &str) -> String {
 }
 
 /// The signed id; without a usable one the header's; without that the hash of the body.
-fn event_id(
+pub(crate) fn event_id(
     body: &Json,
     header: Option<&str>,
     digest: &str,
@@ -183,7 +183,11 @@ fn opaque_text(value: &Json) -> Option<String> {
     }
 }
 
-fn account_ref(body: &Json, oddities: &mut Vec<Oddity>) -> Result<AccountRef, ParseError> {
+/// The account that envelope or `data` name.
+pub(crate) fn account_ref(
+    body: &Json,
+    oddities: &mut Vec<Oddity>,
+) -> Result<AccountRef, ParseError> {
     const FIELD: &str = "access_token_reference_id";
     let envelope = body.get(FIELD).and_then(opaque_text);
     let data = body.get("data").and_then(|data| data.get(FIELD)).and_then(opaque_text);

@@ -13,6 +13,8 @@ pub mod verify;
 pub mod event;
 pub mod report;
 
+mod claim;
+
 mod answer;
 pub mod client;
 pub mod listed;
@@ -20,6 +22,7 @@ pub mod listed;
 #[cfg(test)]
 mod pretend;
 
+pub use claim::{Claim, claim};
 pub use client::{CobaltClient, CobaltError, CobaltSetupError, Probe, Settings};
 pub use event::{Arrival, Oddity, ParseError, Parsed, Reading, parse};
 pub use json::JsonError;

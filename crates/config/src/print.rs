@@ -52,6 +52,8 @@ impl Config {
         page.plain("max_connections", receiver.max_connections);
         page.text("spool_max", format_size(receiver.spool_max));
         page.plain("min_free", format_args!("{:?}", receiver.min_free));
+        page.text("quarantine_max", format_size(receiver.quarantine_max));
+        page.text("quarantine_keep", format_duration(receiver.quarantine_keep));
         match &receiver.spool_key {
             SpoolKey::File(path) => page.plain("spool_key", file_source(path)),
             SpoolKey::Value(_) => page.secret("spool_key"),

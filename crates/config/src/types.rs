@@ -89,7 +89,11 @@ pub struct Receiver {
     pub spool_max: u64,
     /// The share of the disk, 0.0 to 0.9, that must stay free for the spool to take more.
     pub min_free: f64,
-    /// The file of the key that seals the spool and the embedded queue; made on first start.
+    /// What requests that failed their signature may take up on the disk, in bytes; 0 keeps none.
+    pub quarantine_max: u64,
+    /// How long they are kept.
+    pub quarantine_keep: Duration,
+    /// The file of the key that seals spool, quarantine and embedded queue; made on first start.
     pub spool_key: SpoolKey,
 }
 

@@ -45,6 +45,11 @@ impl Default for Limits {
     }
 }
 
+/// Who is at the other end of a request's connection: an extension of every request served here.
+/// Behind a proxy that is the proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer(pub SocketAddr);
+
 /// A listener could not be opened.
 #[derive(Debug, thiserror::Error)]
 #[error(
@@ -96,9 +101,9 @@ where
             () = stop.cancelled() => break,
             accepted = accept(&listener, &slots) => accepted,
         };
-        let Some((stream, slot)) = accepted else { break };
+        let Some((stream, peer, slot)) = accepted else { break };
         let stream = TokioIo::new(Bounded::new(stream, limits.write_timeout));
-        let connection = http.serve_connection(stream, Closing(service.clone()));
+        let connection = http.serve_connection(stream, Closing { service: service.clone(), peer });
         let connection = cut.clone().run_until_cancelled_owned(graceful.watch(connection));
         tokio::spawn(async move {
             let _slot = slot;
@@ -118,14 +123,14 @@ where
 async fn accept(
     listener: &TcpListener,
     slots: &Arc<Semaphore>,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, Peer, OwnedSemaphorePermit)> {
     let slot = Arc::clone(slots).acquire_owned().await.ok()?;
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 // Answers are small and must leave at once.
                 let _ = stream.set_nodelay(true);
-                return Some((stream, slot));
+                return Some((stream, Peer(peer), slot));
             }
             Err(error) => {
                 // Out of descriptors, or a connection that died in the backlog: the loop must
@@ -138,7 +143,10 @@ async fn accept(
 }
 
 #[derive(Clone)]
-struct Closing<S>(S);
+struct Closing<S> {
+    service: S,
+    peer: Peer,
+}
 
 impl<S, B> Service<Request<Incoming>> for Closing<S>
 where
@@ -149,9 +157,10 @@ where
     type Error = Infallible;
     type Future = std::pin::Pin<Box<dyn Future<Output = Result<Response<B>, Infallible>> + Send>>;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         let chunked = request.headers().contains_key(TRANSFER_ENCODING);
-        let answer = self.0.call(request);
+        request.extensions_mut().insert(self.peer);
+        let answer = self.service.call(request);
         Box::pin(async move {
             let mut response = answer.await?;
             if chunked || response.status().is_client_error() {

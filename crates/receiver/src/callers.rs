@@ -1,9 +1,10 @@
 //! Who sent a request: Cobalt, proven by its signature over the body, or the customer's app,
-//! proven by its key. What proves nothing is counted and kept nowhere, and the operator is told
-//! without a byte of it: a wrong secret in the configuration turns every event into a 401,
-//! which Cobalt never repeats.
+//! proven by its key. What proves nothing is counted, and the operator is told without a byte of
+//! it: a wrong secret in the configuration turns every event into a 401, which Cobalt never
+//! repeats. What may be such an event is handed to the quarantine.
 
 use crate::metrics::Metrics;
+use crate::quarantine::{Inlet, Source};
 use crate::request::{RawRequest, Route};
 use crate::sampled::Sampled;
 use bytes::Bytes;
@@ -21,6 +22,7 @@ use std::time::Instant;
 pub(crate) struct Callers {
     verifier: Verifier,
     api_keys: Vec<ApiKey>,
+    quarantine: Inlet,
     metrics: Metrics,
     lines: Sampled,
 }
@@ -60,6 +62,16 @@ pub(crate) enum Unverified {
 }
 
 impl Unverified {
+    /// Whether another secret in the configuration might have made it a genuine request.
+    fn may_be_our_fault(self) -> bool {
+        match self {
+            Self::Signature(VerifyError::NoMatch | VerifyError::NoLiveSecret) => true,
+            Self::Signature(VerifyError::Missing | VerifyError::Malformed)
+            | Self::Key(NotAuthenticated)
+            | Self::NoSuchDoor => false,
+        }
+    }
+
     fn label(self) -> &'static str {
         match self {
             Self::NoSuchDoor => "no_such_door",
@@ -73,8 +85,14 @@ impl Unverified {
 }
 
 impl Callers {
-    pub(crate) fn new(verifier: Verifier, api_keys: &[ApiKey], metrics: Metrics) -> Self {
-        Self { verifier, api_keys: api_keys.to_vec(), metrics, lines: Sampled::default() }
+    pub(crate) fn new(
+        verifier: Verifier,
+        api_keys: &[ApiKey],
+        quarantine: Inlet,
+        metrics: Metrics,
+    ) -> Self {
+        let api_keys = api_keys.to_vec();
+        Self { verifier, api_keys, quarantine, metrics, lines: Sampled::default() }
     }
 
     /// Takes the proof that `raw` carries, if it carries one.
@@ -84,13 +102,19 @@ impl Callers {
         raw: RawRequest,
         now: Timestamp,
     ) -> Result<Verified, Unverified> {
-        let RawRequest { headers, body } = raw;
+        let RawRequest { headers, body, peer } = raw;
         let verdict = match route {
             Route::CobaltWebhook => self.verify_signature(&headers, body.clone(), now),
             Route::Report => self.verify_key(&headers, body.clone()),
             Route::Unknown => Err(Unverified::NoSuchDoor),
         };
-        verdict.inspect_err(|why| self.turned_away(route, *why, &headers, &body))
+        verdict.inspect_err(|why| {
+            self.turned_away(route, *why, &headers, &body);
+            if why.may_be_our_fault() {
+                let source = Source::of(peer, &headers);
+                self.quarantine.offer(text(&headers, SIGNATURE_HEADER), &body, source);
+            }
+        })
     }
 
     fn verify_signature(
@@ -123,8 +147,8 @@ impl Callers {
             body.sha256 = sha256_hex(body),
             body.bytes = body.len(),
             held_back,
-            "a request was turned away and nothing of it kept; if the sender is genuine, a \
-             configured secret is wrong and every event is being lost",
+            "a request was turned away; if the sender is genuine, a configured secret is wrong and \
+             every event is being lost: `relink quarantine verify` shows what can be had back",
         );
     }
 }

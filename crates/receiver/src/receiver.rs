@@ -7,6 +7,7 @@ use crate::callers::Callers;
 use crate::confirms::Confirms;
 use crate::forward::Forwarder;
 use crate::metrics::Metrics;
+use crate::quarantine::{self, Inlet, Keeper, Quarantine};
 use crate::sampled::Sampled;
 use crate::service::Front;
 use prometheus_client::registry::Registry;
@@ -41,6 +42,8 @@ pub struct Parts<'a> {
     pub api_keys: &'a [ApiKey],
     /// Opened on the spool's own folder; the receiver closes it when it stops.
     pub spool: SegmentLog,
+    /// Where requests go that fail their signature; without one none are kept.
+    pub quarantine: Option<Quarantine>,
     /// Where signals go from the spool; need not be reachable.
     pub queue: Arc<dyn Queue>,
 }
@@ -49,6 +52,7 @@ pub struct Parts<'a> {
 pub struct Receiver {
     desk: Arc<Desk>,
     forwarder: Forwarder,
+    keeper: Option<Keeper>,
     spool: SegmentLog,
     limits: Limits,
 }
@@ -64,7 +68,7 @@ pub enum RunError {
 impl Receiver {
     /// Puts a receiver together and registers its metrics. Touches neither network nor queue.
     pub fn build(parts: Parts<'_>, registry: &mut Registry) -> Self {
-        let Parts { config, verifier, api_keys, spool, queue } = parts;
+        let Parts { config, verifier, api_keys, spool, quarantine, queue } = parts;
         let metrics = Metrics::register(registry, spool.clone());
         let confirms = match config.reply_after {
             ReplyAfter::Spool => None,
@@ -72,8 +76,15 @@ impl Receiver {
         };
         let forwarder =
             Forwarder::new(spool.clone(), queue.publisher(), confirms.clone(), metrics.clone());
+        let (inlet, keeper) = match quarantine {
+            Some(quarantine) => {
+                let (inlet, keeper) = quarantine::open(quarantine, registry);
+                (inlet, Some(keeper))
+            }
+            None => (Inlet::default(), None),
+        };
         let desk = Desk {
-            callers: Callers::new(verifier, api_keys, metrics.clone()),
+            callers: Callers::new(verifier, api_keys, inlet, metrics.clone()),
             spool: spool.clone(),
             confirms,
             in_flight: Semaphore::new(config.max_in_flight),
@@ -88,11 +99,11 @@ impl Receiver {
             drain: DRAIN,
             ..Limits::default()
         };
-        Self { desk: Arc::new(desk), forwarder, spool, limits }
+        Self { desk: Arc::new(desk), forwarder, keeper, spool, limits }
     }
 
-    /// Serves `listener` and forwards until `shutdown`, then ends within about 7 s: requests in
-    /// hand get 2 s, work behind their answers 2 s more, the last try to forward 3 s.
+    /// Serves `listener` and forwards until `shutdown`, then ends within about 9 s: requests in
+    /// hand get 2 s, work behind their answers 2 s more, the quarantine 2 s, the last try to forward 3 s.
     ///
     /// # Errors
     /// [`RunError`], after the same orderly stop.
@@ -101,7 +112,7 @@ impl Receiver {
         listener: TcpListener,
         shutdown: CancellationToken,
     ) -> Result<(), RunError> {
-        let Self { desk, forwarder, spool, limits } = self;
+        let Self { desk, forwarder, keeper, spool, limits } = self;
         let stop_serving = shutdown.child_token();
         let stop_forwarding = CancellationToken::new();
         let forwarding = tokio::spawn({
@@ -113,12 +124,20 @@ impl Receiver {
                 forwarder.run(stop).await;
             }
         });
+        let stop_keeping = CancellationToken::new();
+        let keeping = keeper.map(|keeper| tokio::spawn(keeper.run(stop_keeping.clone())));
         let tasks = TaskTracker::new();
         let front = Front { desk, tasks: tasks.clone() };
         server::serve(listener, front, limits, stop_serving).await;
         tasks.close();
         if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {
             tracing::warn!(tasks = tasks.len(), "stopping with work in hand");
+        }
+        stop_keeping.cancel();
+        if let Some(keeping) = keeping
+            && tokio::time::timeout(DRAIN, keeping).await.is_err()
+        {
+            tracing::warn!("stopping with requests that the quarantine had not written yet");
         }
         stop_forwarding.cancel();
         let forwarded = forwarding.await.map_err(RunError::ForwarderDied);

@@ -7,7 +7,9 @@ use bytes::Bytes;
 use hyper::body::{Body, Incoming};
 use relink_http::body::{self, BodyError};
 use relink_http::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT};
+use relink_http::server::Peer;
 use relink_http::{HeaderMap, Method, Request};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// For a whole body to arrive. Cobalt waits 2 s for the answer to its second try.
@@ -48,6 +50,8 @@ impl Route {
 pub(crate) struct RawRequest {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// The other end of the connection; a proxy when there is one.
+    pub(crate) peer: Option<IpAddr>,
 }
 
 impl RawRequest {
@@ -58,6 +62,7 @@ impl RawRequest {
         max_body: usize,
     ) -> Result<Self, Refusal> {
         let (head, mut incoming) = request.into_parts();
+        let peer = head.extensions.get::<Peer>().map(|peer| peer.0.ip());
         let read = match check_head(route, &head.method, &head.headers) {
             Ok(()) => {
                 body::read(&mut incoming, max_body, BODY_DEADLINE).await.map_err(Refusal::Body)
@@ -65,7 +70,7 @@ impl RawRequest {
             Err(refusal) => Err(refusal),
         };
         match read {
-            Ok(body) => Ok(Self { headers: head.headers, body }),
+            Ok(body) => Ok(Self { headers: head.headers, body, peer }),
             Err(refusal) => {
                 say_farewell(incoming, &head.headers, &refusal).await;
                 Err(refusal)

@@ -70,6 +70,9 @@ pub(crate) enum Command {
     /// What could not be processed or needs an operator.
     #[command(subcommand)]
     Dead(Dead),
+    /// Webhooks that failed their signature: a wrong secret can be put right.
+    #[command(subcommand)]
+    Quarantine(Quarantine),
 }
 
 /// A worker's duty.
@@ -202,4 +205,27 @@ pub(crate) enum Dead {
         /// Its id, as listed.
         id: String,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Quarantine {
+    /// What is kept, oldest first, and what it claims to be.
+    List,
+    /// Tries the secrets configured now: which would verify?
+    Verify,
+    /// Hands those that verify now to the running receiver, and removes what it has accepted.
+    Redrive(Redrive),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Redrive {
+    /// These, by their id as listed.
+    #[arg(required_unless_present = "all", conflicts_with = "all", value_name = "ID")]
+    pub(crate) ids: Vec<String>,
+    /// Every one that verifies; the others stay.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Shows what would be sent, and sends nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }

@@ -4,6 +4,7 @@ use relink_config::ConfigError;
 use relink_http::server::BindError;
 use relink_queue::QueueError;
 use relink_queue::log::LogError;
+use relink_receiver::quarantine::FolderError;
 use relink_store::StoreError;
 use std::process::ExitCode;
 
@@ -68,6 +69,12 @@ impl From<BindError> for Failure {
 
 impl From<LogError> for Failure {
     fn from(error: LogError) -> Self {
+        Self::disk(chain(&error))
+    }
+}
+
+impl From<FolderError> for Failure {
+    fn from(error: FolderError) -> Self {
         Self::disk(chain(&error))
     }
 }

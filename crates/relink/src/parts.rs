@@ -7,9 +7,11 @@ use relink_core::seal::{KeyRing, SealKey};
 use relink_email::EmailSender;
 use relink_http::client::{HttpClient, Limits};
 use relink_queue::embedded::{EmbeddedDeadLetters, EmbeddedQueue};
+use relink_queue::log::disk::RealDisk;
 use relink_queue::log::{LogOptions, SegmentLog, load_or_create_key};
 use relink_queue::rabbitmq::RabbitQueue;
 use relink_queue::{DeadLetters, Queue};
+use relink_receiver::quarantine::{self, Folder, Quarantine};
 use relink_sms::SmsSender;
 use relink_store::{Clock, Store};
 use std::path::Path;
@@ -72,6 +74,21 @@ pub(crate) fn spool(config: &Config) -> Result<SegmentLog, Failure> {
         ..LogOptions::new(data_dir(config)?.join("spool"), "spool")
     };
     Ok(SegmentLog::open(options, spool_key(config)?)?)
+}
+
+/// Where the receiver keeps what fails its signature; `None` when it is to keep nothing.
+pub(crate) fn quarantine(config: &Config) -> Result<Option<Quarantine>, Failure> {
+    let receiver = &config.receiver;
+    if receiver.quarantine_max == 0 {
+        return Ok(None);
+    }
+    let limits = quarantine::Limits {
+        max_bytes: receiver.quarantine_max,
+        keep: receiver.quarantine_keep,
+        min_free: receiver.min_free,
+    };
+    let folder = Folder::in_data_dir(data_dir(config)?);
+    Ok(Some(Quarantine::new(folder, spool_key(config)?, Arc::new(RealDisk), limits)))
 }
 
 /// The queue. The embedded one belongs to this process from now on.

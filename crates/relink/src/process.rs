@@ -64,6 +64,7 @@ impl Process {
                     verifier: Verifier::new(&config.cobalt.webhook_secrets),
                     api_keys: &config.api_keys,
                     spool: spool.clone(),
+                    quarantine: parts::quarantine(&config)?,
                     queue: queue.shared(),
                 };
                 Some((Receiver::build(parts, &mut registry), listener))

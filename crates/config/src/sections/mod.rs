@@ -102,6 +102,15 @@ fn receiver(s: &mut Section<'_, '_>, data_dir: &Path) -> Option<Receiver> {
     let min_free = s
         .key("min_free", "The share of the disk that must stay free for the spool to take more.")
         .or(share(0.9), Raw::Float(0.1));
+    let quarantine_max = s
+        .key(
+            "quarantine_max",
+            "What requests that failed their signature may take up; 0B keeps none.",
+        )
+        .or(size(0, 64 * MIB), Raw::Text("16MiB"));
+    let quarantine_keep = s
+        .key("quarantine_keep", "How long requests that failed their signature are kept.")
+        .or(duration(), Raw::Text("7d"));
     let spool_key = spool_key(s, data_dir);
     Some(Receiver {
         listen: listen?,
@@ -111,6 +120,8 @@ fn receiver(s: &mut Section<'_, '_>, data_dir: &Path) -> Option<Receiver> {
         max_connections: max_connections?,
         spool_max: spool_max?,
         min_free: min_free?,
+        quarantine_max: quarantine_max?,
+        quarantine_keep: quarantine_keep?,
         spool_key: spool_key?,
     })
 }
@@ -119,7 +130,7 @@ fn receiver(s: &mut Section<'_, '_>, data_dir: &Path) -> Option<Receiver> {
 fn spool_key(s: &mut Section<'_, '_>, data_dir: &Path) -> Option<SpoolKey> {
     const KEY: &str = "spool_key";
     let source = s
-        .key(KEY, "Seals the spool and the embedded queue; by default spool.key in data_dir, made on first start.")
+        .key(KEY, "Seals the spool, the quarantine and the embedded queue; by default spool.key in data_dir, made on first start.")
         .source();
     let secret = match source? {
         None => return Some(SpoolKey::File(data_dir.join("spool.key"))),

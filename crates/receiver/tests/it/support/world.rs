@@ -10,6 +10,7 @@ use relink_core::masked::Secret;
 use relink_core::seal::{KEY_LEN, SealKey};
 use relink_http::server::bind;
 use relink_queue::log::{LogOptions, SegmentLog};
+use relink_receiver::quarantine::{Folder, Held, Kept, Limits, Quarantine};
 use relink_receiver::{Parts, Receiver, RunError};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -31,6 +32,8 @@ pub(crate) struct Setup {
     pub(crate) max_in_flight: usize,
     pub(crate) max_connections: usize,
     pub(crate) spool_max: u64,
+    pub(crate) quarantine_max: u64,
+    pub(crate) quarantine_keep: Duration,
     pub(crate) secrets: Vec<WebhookSecret>,
 }
 
@@ -43,6 +46,8 @@ impl Default for Setup {
             max_in_flight: 256,
             max_connections: 1024,
             spool_max: 64 << 20,
+            quarantine_max: 16 << 20,
+            quarantine_keep: Duration::from_secs(3600),
             secrets: vec![WebhookSecret {
                 id: "current".into(),
                 secret: Secret::new(SECRET),
@@ -62,11 +67,15 @@ pub(crate) struct World {
     dir: TempDir,
 }
 
+/// Seals the spool and the quarantine.
+fn spool_key() -> SealKey {
+    SealKey::from_bytes("test", &[7; KEY_LEN]).unwrap()
+}
+
 /// Opens a spool in `dir`.
 pub(crate) fn open_spool(dir: &Path, disk: &FaultyDisk, max_bytes: u64) -> SegmentLog {
     let options = LogOptions { max_bytes, ..LogOptions::new(dir.join("spool"), "spool") };
-    let key = SealKey::from_bytes("test", &[7; KEY_LEN]).unwrap();
-    SegmentLog::open_on(options, key, Arc::new(disk.clone())).unwrap()
+    SegmentLog::open_on(options, spool_key(), Arc::new(disk.clone())).unwrap()
 }
 
 impl World {
@@ -87,17 +96,27 @@ impl World {
             max_connections: setup.max_connections,
             spool_max: setup.spool_max,
             min_free: 0.1,
+            quarantine_max: setup.quarantine_max,
+            quarantine_keep: setup.quarantine_keep,
             spool_key: SpoolKey::File(dir.path().join("unused")),
         };
         let key =
             |id: &str, role, secret| ApiKey { id: id.into(), role, secret: Secret::new(secret) };
         let api_keys = [key("app", ApiRole::App, APP_KEY), key("ops", ApiRole::Ops, OPS_KEY)];
         let spool = open_spool(dir.path(), &setup.disk, setup.spool_max);
+        let limits = Limits {
+            max_bytes: config.quarantine_max,
+            keep: config.quarantine_keep,
+            min_free: config.min_free,
+        };
+        let folder = Folder::in_data_dir(dir.path());
+        let quarantine = Quarantine::new(folder, spool_key(), Arc::new(setup.disk.clone()), limits);
         let parts = Parts {
             config: &config,
             verifier: Verifier::new(&setup.secrets),
             api_keys: &api_keys,
             spool: spool.clone(),
+            quarantine: Some(quarantine),
             queue: Arc::new(Handle(Arc::clone(&setup.queue))),
         };
         let mut registry = Registry::default();
@@ -121,6 +140,25 @@ impl World {
         text.lines()
             .find_map(|found| found.strip_prefix(line)?.strip_prefix(' '))
             .map_or(0.0, |value| value.parse().unwrap())
+    }
+
+    /// What is in the quarantine, oldest first.
+    pub(crate) fn quarantined(&self) -> Vec<Kept> {
+        Folder::in_data_dir(self.dir.path()).list().unwrap()
+    }
+
+    /// One of it, opened.
+    pub(crate) fn held(&self, kept: &Kept) -> Held {
+        Folder::in_data_dir(self.dir.path()).open(&spool_key(), &kept.name).unwrap()
+    }
+
+    /// The count of what became of requests that failed their signature.
+    pub(crate) fn fate(&self, result: &str) -> f64 {
+        self.metric(&format!(r#"relink_quarantined_total{{result="{result}"}}"#))
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.dir.path()
     }
 
     pub(crate) fn pending(&self) -> u64 {

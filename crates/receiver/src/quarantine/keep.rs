@@ -1,0 +1,187 @@
+//! Writing into the quarantine: what is worth keeping, whether there is room for it, and then a
+//! draft, its sync, its name, the folder's sync. Blocks on the disk, so it never runs where
+//! requests are answered.
+
+use super::folder::{self, Folder, FolderError, on_disk};
+use super::format::{self, Held};
+use super::room::{Place, Room, room};
+use super::source::Source;
+use super::{Kept, Name};
+use bytes::Bytes;
+use relink_core::seal::{NonceBytes, SealKey};
+use relink_core::{Timestamp, time};
+use relink_queue::log::disk::Disk;
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How much may be kept, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// On the disk, in bytes.
+    pub max_bytes: u64,
+    /// Older ones are removed.
+    pub keep: Duration,
+    /// The share of the disk, 0.0 to 1.0, that must stay free.
+    pub min_free: f64,
+}
+
+/// The quarantine as its receiver has it.
+pub struct Quarantine {
+    pub(super) folder: Folder,
+    key: SealKey,
+    disk: Arc<dyn Disk>,
+    limits: Limits,
+}
+
+/// A request that failed its signature.
+#[derive(Clone)]
+pub(crate) struct Candidate {
+    pub(crate) received_at: Timestamp,
+    pub(crate) source: Source,
+    pub(crate) signature: String,
+    pub(crate) body: Bytes,
+}
+
+/// What became of a candidate; one label each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Fate {
+    Kept,
+    /// The same request is there already.
+    Repeated,
+    /// Not an event of ours, by its own words.
+    NotOurs,
+    TooLarge,
+    /// More came at once than is taken down.
+    Dropped,
+    /// No room that is this source's to take.
+    Full,
+    /// The disk has less free than must stay free.
+    DiskLow,
+    Failed,
+}
+
+impl Fate {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::Repeated => "repeated",
+            Self::NotOurs => "not_ours",
+            Self::TooLarge => "too_large",
+            Self::Dropped => "dropped",
+            Self::Full => "full",
+            Self::DiskLow => "disk_low",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl Quarantine {
+    /// A quarantine in `folder`, sealed with `key`. Touches nothing yet.
+    pub fn new(folder: Folder, key: SealKey, disk: Arc<dyn Disk>, limits: Limits) -> Self {
+        Self { folder, key, disk, limits }
+    }
+
+    /// Removes what is older than it may be; answers how many.
+    pub(super) fn expire(&self, now: Timestamp) -> Result<usize, FolderError> {
+        let kept = self.folder.list()?;
+        let old = |kept: &&Kept| time::since(kept.name.received_at(), now) > self.limits.keep;
+        let old: Vec<&Kept> = kept.iter().filter(old).collect();
+        for kept in &old {
+            self.folder.remove(&kept.name)?;
+        }
+        Ok(old.len())
+    }
+
+    /// Keeps what it can of `candidates`, durably; one fate for each, in order.
+    pub(super) fn keep_all(&self, candidates: &[Candidate]) -> Result<Vec<Fate>, FolderError> {
+        create(&self.folder)?;
+        let low = self.disk.free_share(self.folder.path()).map_err(self.fault("measure"))?
+            < self.limits.min_free;
+        if low {
+            return Ok(vec![Fate::DiskLow; candidates.len()]);
+        }
+        let mut kept = self.folder.list()?;
+        let fates = candidates.iter().map(|candidate| self.keep(candidate, &mut kept)).collect();
+        self.disk.sync_dir(self.folder.path()).map_err(self.fault("sync"))?;
+        fates
+    }
+
+    /// Keeps one, except for the folder's sync. `kept` is oldest first, before and behind.
+    fn keep(&self, candidate: &Candidate, kept: &mut Vec<Kept>) -> Result<Fate, FolderError> {
+        let Candidate { received_at, source, signature, body } = candidate;
+        if relink_cobalt::claim(body).is_none() {
+            return Ok(Fate::NotOurs);
+        }
+        let name = Name::new(*received_at, source.tag(), signature, body);
+        if kept.iter().any(|kept| kept.name.digest == name.digest) {
+            return Ok(Fate::Repeated);
+        }
+        let held =
+            Held { source: source.to_string(), signature: signature.clone(), body: body.clone() };
+        let file = self.seal(&name, &held).map_err(self.fault("seal into"))?;
+        let bytes = file.len() as u64;
+        let places: Vec<Place> = kept
+            .iter()
+            .map(|kept| Place { source: kept.name.source, bytes: kept.on_disk() })
+            .collect();
+        let newcomer = Place { source: name.source, bytes: on_disk(bytes) };
+        let Room::Made(mut gone) = room(&places, newcomer, self.limits.max_bytes) else {
+            return Ok(Fate::Full);
+        };
+        let draft = self.folder.file(&name).with_extension("new");
+        self.write(&draft, &file).inspect_err(|_| {
+            let _ = fs::remove_file(&draft);
+        })?;
+        // Only now that the newcomer is on the disk does anybody give way to it.
+        gone.sort_unstable();
+        for at in gone.into_iter().rev() {
+            self.folder.remove(&kept.remove(at).name)?;
+        }
+        let path = self.folder.file(&name);
+        fs::rename(&draft, &path).map_err(folder::fault("name", &path))?;
+        let at = kept.partition_point(|kept| kept.name < name);
+        kept.insert(at, Kept { name, bytes });
+        Ok(Fate::Kept)
+    }
+
+    fn seal(&self, name: &Name, held: &Held) -> io::Result<Vec<u8>> {
+        let mut nonce = NonceBytes::default();
+        aws_lc_rs::rand::fill(&mut nonce).map_err(|_| io::Error::other("no random numbers"))?;
+        format::encode(&self.key, nonce, name, held)
+    }
+
+    fn write(&self, draft: &std::path::Path, bytes: &[u8]) -> Result<(), FolderError> {
+        let written = self.disk.create(draft).and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.sync()
+        });
+        written.map_err(folder::fault("write", draft))
+    }
+
+    fn fault(&self, action: &'static str) -> impl FnOnce(io::Error) -> FolderError {
+        folder::fault(action, self.folder.path())
+    }
+}
+
+/// Makes the folder, for this user alone; the data folder is there already.
+fn create(folder: &Folder) -> Result<(), FolderError> {
+    match DirBuilder::new().mode(0o700).create(folder.path()) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(folder::fault("make", folder.path())(error))
+        }
+        Err(_) => Ok(()),
+        Ok(()) => match folder.path().parent() {
+            Some(parent) => fs::File::open(parent)
+                .and_then(|parent| parent.sync_all())
+                .map_err(folder::fault("sync", parent)),
+            None => Ok(()),
+        },
+    }
+}
+
+#[cfg(test)]
+#[path = "keep_tests.rs"]
+mod tests;

@@ -1,0 +1,198 @@
+//! Between the answer and the quarantine: an inlet that never waits, a short queue, and one task
+//! that writes at a bounded pace. A flood of forged requests can fill the queue, which is counted;
+//! it cannot make an answer wait, nor take the disk from the spool.
+
+use super::keep::{Candidate, Fate, Quarantine};
+use super::source::Source;
+use super::{MAX_BODY, SIGNATURE_LEN};
+use crate::sampled::Sampled;
+use bytes::Bytes;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+use relink_core::Timestamp;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// Requests that wait to be written; at [`MAX_BODY`] each, 16 MiB at most.
+const QUEUE: usize = 256;
+
+/// Written together, under one sync of the folder.
+const BATCH: usize = 16;
+
+/// Between two batches: 160 files a second at most, so that the spool has the disk.
+const PACE: Duration = Duration::from_millis(100);
+
+/// Between two looks for what is too old.
+const SWEEP: Duration = Duration::from_secs(600);
+
+type Results = Family<[(&'static str, &'static str); 1], Counter>;
+
+/// Where requests that failed their signature are handed in. Does nothing when none are kept.
+#[derive(Default)]
+pub(crate) struct Inlet {
+    queue: Option<mpsc::Sender<Candidate>>,
+    results: Results,
+}
+
+/// The task behind an inlet.
+pub(crate) struct Keeper {
+    queue: mpsc::Receiver<Candidate>,
+    quarantine: Arc<Quarantine>,
+    results: Results,
+    lines: Sampled,
+}
+
+/// Inlet and task of a quarantine, with their metrics.
+pub(crate) fn open(quarantine: Quarantine, registry: &mut Registry) -> (Inlet, Keeper) {
+    let (sender, queue) = mpsc::channel(QUEUE);
+    let results = Results::default();
+    registry.register(
+        "relink_quarantined",
+        "Requests that failed their signature, by whether they were kept",
+        results.clone(),
+    );
+    let quarantine = Arc::new(quarantine);
+    registry.register_collector(Box::new(Entries(Arc::clone(&quarantine))));
+    let keeper = Keeper { queue, quarantine, results: results.clone(), lines: Sampled::default() };
+    (Inlet { queue: Some(sender), results }, keeper)
+}
+
+impl Inlet {
+    /// Hands in a request with the value of its signature header. What cannot be Cobalt's by its
+    /// looks is let go: no well-formed signature, no JSON object.
+    pub(crate) fn offer(&self, signature: Option<&str>, body: &Bytes, source: Source) {
+        let Some(queue) = &self.queue else { return };
+        let Some(signature) = signature.filter(|text| is_signature(text)) else { return };
+        if body.trim_ascii_start().first() != Some(&b'{') {
+            return;
+        }
+        if body.len() > MAX_BODY {
+            count(&self.results, Fate::TooLarge);
+            return;
+        }
+        let (signature, body) = (signature.to_owned(), body.clone());
+        let candidate = Candidate { received_at: Timestamp::now(), source, signature, body };
+        if queue.try_send(candidate).is_err() {
+            count(&self.results, Fate::Dropped);
+        }
+    }
+}
+
+fn is_signature(text: &str) -> bool {
+    text.len() == SIGNATURE_LEN && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn count(results: &Results, fate: Fate) {
+    results.get_or_create(&[("result", fate.as_str())]).inc();
+}
+
+impl Keeper {
+    /// Writes until `stop`, then what is waiting.
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
+        self.off_the_runtime(|quarantine| quarantine.folder.remove_drafts()).await;
+        let mut sweep = tokio::time::interval(SWEEP);
+        loop {
+            let first = tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                candidate = self.queue.recv() => candidate,
+                _ = sweep.tick() => {
+                    self.expire().await;
+                    continue;
+                }
+            };
+            let Some(first) = first else { break };
+            self.keep(first).await;
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = tokio::time::sleep(PACE) => {}
+            }
+        }
+        self.queue.close();
+        while let Some(first) = self.queue.recv().await {
+            self.keep(first).await;
+        }
+    }
+
+    /// Keeps `first` and what waits behind it.
+    async fn keep(&mut self, first: Candidate) {
+        let mut batch = vec![first];
+        while batch.len() < BATCH
+            && let Ok(candidate) = self.queue.try_recv()
+        {
+            batch.push(candidate);
+        }
+        let count_of = batch.len();
+        let fates = self.off_the_runtime(move |quarantine| quarantine.keep_all(&batch)).await;
+        let fates = fates.unwrap_or_else(|| vec![Fate::Failed; count_of]);
+        for fate in &fates {
+            count(&self.results, *fate);
+        }
+        let refused = |fate: &&Fate| matches!(fate, Fate::Full | Fate::DiskLow);
+        if let Some(fate) = fates.iter().find(refused)
+            && let Some(held_back) = self.lines.admit(Instant::now())
+        {
+            tracing::warn!(
+                result = fate.as_str(),
+                held_back,
+                "a request that failed its signature was not kept; `relink quarantine list` shows \
+                 what is, and [receiver] quarantine_max sets how much may be",
+            );
+        }
+    }
+
+    async fn expire(&self) {
+        let now = Timestamp::now();
+        let gone = self.off_the_runtime(move |quarantine| quarantine.expire(now)).await;
+        if let Some(gone) = gone.filter(|gone| *gone > 0) {
+            tracing::info!(gone, "requests were kept in the quarantine for as long as they may be");
+        }
+    }
+
+    /// Does something that waits for the disk. A fault of the disk is logged, and no more than
+    /// that: what is in the quarantine was never promised to anybody.
+    async fn off_the_runtime<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Quarantine) -> Result<T, super::FolderError> + Send + 'static,
+    ) -> Option<T> {
+        let quarantine = Arc::clone(&self.quarantine);
+        match tokio::task::spawn_blocking(move || work(&quarantine)).await {
+            Ok(Ok(done)) => Some(done),
+            Ok(Err(error)) => {
+                if let Some(held_back) = self.lines.admit(Instant::now()) {
+                    let cause = std::error::Error::source(&error).map(ToString::to_string);
+                    tracing::error!(%error, cause, held_back, "the quarantine cannot be used");
+                }
+                None
+            }
+            Err(error) => {
+                tracing::error!(%error, "the quarantine ended in a panic");
+                None
+            }
+        }
+    }
+}
+
+/// Counts the folder when it is scraped: an operator's command removes from it too.
+struct Entries(Arc<Quarantine>);
+
+impl std::fmt::Debug for Entries {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Entries")
+    }
+}
+
+impl Collector for Entries {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
+        let gauge = ConstGauge::new(self.0.folder.count() as f64);
+        let help = "Requests kept that failed their signature";
+        let name = "relink_quarantine_entries";
+        gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
+    }
+}
