@@ -108,6 +108,13 @@ impl Planner {
                 planned = applied.planned,
                 "signal applied"
             );
+            if applied.result == SignalResult::IdReused {
+                tracing::warn!(
+                    event.id = %signal.event_id,
+                    "a known event id came with another content: nobody is told anything, and it \
+                     is kept as a dead letter"
+                );
+            }
             delivery.settle(match applied.result {
                 // A known id with another content: somebody must look at it.
                 SignalResult::IdReused => Settlement::Dead(DeadReason::IdReused),

@@ -63,6 +63,9 @@ pub(crate) enum Fate {
     Failed,
 }
 
+/// One fate for each candidate, and the last fault of the disk if there was one.
+pub(super) type Outcome = (Vec<Fate>, Option<FolderError>);
+
 impl Fate {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
@@ -95,18 +98,25 @@ impl Quarantine {
         Ok(old.len())
     }
 
-    /// Keeps what it can of `candidates`, durably; one fate for each, in order.
-    pub(super) fn keep_all(&self, candidates: &[Candidate]) -> Result<Vec<Fate>, FolderError> {
+    /// Keeps what it can of `candidates`, durably; one fate for each, in order. A disk
+    /// that fails with one of them may still take the next.
+    pub(super) fn keep_all(&self, candidates: &[Candidate]) -> Result<Outcome, FolderError> {
         create(&self.folder)?;
         let low = self.disk.free_share(self.folder.path()).map_err(self.fault("measure"))?
             < self.limits.min_free;
         if low {
-            return Ok(vec![Fate::DiskLow; candidates.len()]);
+            return Ok((vec![Fate::DiskLow; candidates.len()], None));
         }
         let mut kept = self.folder.list()?;
-        let fates = candidates.iter().map(|candidate| self.keep(candidate, &mut kept)).collect();
+        let (mut fates, mut fault) = (Vec::with_capacity(candidates.len()), None);
+        for candidate in candidates {
+            fates.push(self.keep(candidate, &mut kept).unwrap_or_else(|error| {
+                fault = Some(error);
+                Fate::Failed
+            }));
+        }
         self.disk.sync_dir(self.folder.path()).map_err(self.fault("sync"))?;
-        fates
+        Ok((fates, fault))
     }
 
     /// Keeps one, except for the folder's sync. `kept` is oldest first, before and behind.

@@ -40,6 +40,12 @@ fn candidate(n: u64, address: &str) -> Candidate {
     }
 }
 
+fn keep(quarantine: &Quarantine, candidates: &[Candidate]) -> Vec<Fate> {
+    let (fates, fault) = quarantine.keep_all(candidates).unwrap();
+    assert_eq!(fault.is_some(), fates.contains(&Fate::Failed));
+    fates
+}
+
 /// The ids of the events that are kept, oldest first.
 fn events(quarantine: &Quarantine) -> Vec<String> {
     let kept = quarantine.folder.list().unwrap();
@@ -82,7 +88,7 @@ fn a_request_is_kept_as_it_came_and_once() {
     let first = candidate(1, "203.0.113.7");
     let again = Candidate { received_at: after(now(), Duration::from_secs(9)), ..first.clone() };
     let other = Candidate { body: r#"{"type":"patient.created"}"#.into(), ..first.clone() };
-    let fates = quarantine.keep_all(&[first.clone(), again, other]).unwrap();
+    let fates = keep(&quarantine, &[first.clone(), again, other]);
     assert_eq!(fates, [Fate::Kept, Fate::Repeated, Fate::NotOurs]);
     let kept = quarantine.folder.list().unwrap();
     assert_eq!(kept.len(), 1);
@@ -97,12 +103,12 @@ fn the_cap_holds_and_a_flood_displaces_itself() {
     let dir = tempfile::tempdir().unwrap();
     let quarantine = quarantine(&dir, 20);
     let flood: Vec<_> = (100..150).map(|n| candidate(n, "198.51.100.1")).collect();
-    let fates = quarantine.keep_all(&flood).unwrap();
+    let fates = keep(&quarantine, &flood);
     assert_eq!(fates.iter().filter(|fate| **fate == Fate::Kept).count(), 20);
     let genuine: Vec<_> = (0..5).map(|n| candidate(n, "203.0.113.7")).collect();
-    assert_eq!(quarantine.keep_all(&genuine).unwrap(), [Fate::Kept; 5]);
+    assert_eq!(keep(&quarantine, &genuine), [Fate::Kept; 5]);
     let flood: Vec<_> = (200..250).map(|n| candidate(n, "198.51.100.1")).collect();
-    assert_eq!(quarantine.keep_all(&flood).unwrap(), [Fate::Full; 50]);
+    assert_eq!(keep(&quarantine, &flood), [Fate::Full; 50]);
     let events = events(&quarantine);
     assert_eq!(events.len(), 20);
     assert_eq!(events[..5], ["evt-0", "evt-1", "evt-2", "evt-3", "evt-4"]);
@@ -113,7 +119,7 @@ fn the_cap_holds_and_a_flood_displaces_itself() {
 fn what_is_older_than_it_may_be_goes() {
     let dir = tempfile::tempdir().unwrap();
     let quarantine = quarantine(&dir, 20);
-    quarantine.keep_all(&[candidate(0, "::1"), candidate(500, "::1")]).unwrap();
+    keep(&quarantine, &[candidate(0, "::1"), candidate(500, "::1")]);
     assert_eq!(quarantine.expire(after(now(), Duration::from_secs(60))).unwrap(), 0);
     assert_eq!(quarantine.expire(after(now(), Duration::from_millis(60_001))).unwrap(), 1);
     assert_eq!(events(&quarantine), ["evt-500"]);
@@ -125,21 +131,20 @@ fn a_disk_that_refuses_leaves_everything_as_it_was() {
     let disk = Roomy::default();
     let folder = Folder::in_data_dir(dir.path());
     let quarantine = Quarantine::new(folder, key(), Arc::new(disk.clone()), limits(2));
-    quarantine.keep_all(&[candidate(0, "::1"), candidate(1, "::1")]).unwrap();
+    keep(&quarantine, &[candidate(0, "::1"), candidate(1, "::1")]);
     disk.failing.store(true, Ordering::SeqCst);
-    let refused = quarantine.keep_all(&[candidate(2, "203.0.113.7")]);
-    assert!(refused.is_err());
+    assert_eq!(keep(&quarantine, &[candidate(2, "203.0.113.7")]), [Fate::Failed]);
     assert_eq!(events(&quarantine), ["evt-0", "evt-1"], "nobody gives way to what is not there");
     assert_eq!(std::fs::read_dir(quarantine.folder.path()).unwrap().count(), 2, "no draft stays");
     disk.full.store(true, Ordering::SeqCst);
-    assert_eq!(quarantine.keep_all(&[candidate(3, "::1")]).unwrap(), [Fate::DiskLow]);
+    assert_eq!(keep(&quarantine, &[candidate(3, "::1")]), [Fate::DiskLow]);
 }
 
 #[test]
 fn a_damaged_or_renamed_file_is_reported_and_harms_no_other() {
     let dir = tempfile::tempdir().unwrap();
     let quarantine = quarantine(&dir, 20);
-    quarantine.keep_all(&[candidate(0, "::1"), candidate(1, "::1")]).unwrap();
+    keep(&quarantine, &[candidate(0, "::1"), candidate(1, "::1")]);
     let [first, second] = quarantine.folder.list().unwrap().try_into().unwrap();
     let path = quarantine.folder.file(&first.name);
     let whole = fs::read(&path).unwrap();
@@ -163,7 +168,7 @@ fn a_damaged_or_renamed_file_is_reported_and_harms_no_other() {
 fn drafts_of_a_killed_process_go_and_strange_files_stay_out_of_it() {
     let dir = tempfile::tempdir().unwrap();
     let quarantine = quarantine(&dir, 20);
-    quarantine.keep_all(&[candidate(0, "::1")]).unwrap();
+    keep(&quarantine, &[candidate(0, "::1")]);
     let folder = quarantine.folder.path();
     let draft = quarantine.folder.file(&quarantine.folder.list().unwrap()[0].name);
     fs::write(draft.with_extension("new"), "half").unwrap();

@@ -130,7 +130,10 @@ impl Keeper {
         }
         let count_of = batch.len();
         let fates = self.off_the_runtime(move |quarantine| quarantine.keep_all(&batch)).await;
-        let fates = fates.unwrap_or_else(|| vec![Fate::Failed; count_of]);
+        let (fates, fault) = fates.unwrap_or_else(|| (vec![Fate::Failed; count_of], None));
+        if let Some(error) = fault {
+            self.tell(&error);
+        }
         for fate in &fates {
             count(&self.results, *fate);
         }
@@ -165,16 +168,20 @@ impl Keeper {
         match tokio::task::spawn_blocking(move || work(&quarantine)).await {
             Ok(Ok(done)) => Some(done),
             Ok(Err(error)) => {
-                if let Some(held_back) = self.lines.admit(Instant::now()) {
-                    let cause = std::error::Error::source(&error).map(ToString::to_string);
-                    tracing::error!(%error, cause, held_back, "the quarantine cannot be used");
-                }
+                self.tell(&error);
                 None
             }
             Err(error) => {
                 tracing::error!(%error, "the quarantine ended in a panic");
                 None
             }
+        }
+    }
+
+    fn tell(&self, error: &super::FolderError) {
+        if let Some(held_back) = self.lines.admit(Instant::now()) {
+            let cause = std::error::Error::source(error).map(ToString::to_string);
+            tracing::error!(%error, cause, held_back, "the quarantine cannot be used");
         }
     }
 }

@@ -14,7 +14,7 @@ const SUFFIX: &str = ".sealed";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Name {
     /// In milliseconds since 1970.
-    received_at: u64,
+    pub(super) received_at: u64,
     pub(super) source: u32,
     pub(super) digest: u128,
 }

@@ -17,5 +17,6 @@ mod disk_trouble;
 mod forwarding;
 mod logs;
 mod malformed_http;
+mod quarantine;
 mod refused;
 mod stopping;

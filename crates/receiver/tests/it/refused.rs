@@ -1,4 +1,4 @@
-//! What is not taken in: a clear status, a counter, and nothing on the disk.
+//! What is not taken in: a clear status, a counter, and nothing in the spool.
 
 use crate::support::*;
 

@@ -116,7 +116,7 @@ impl World {
             verifier: Verifier::new(&setup.secrets),
             api_keys: &api_keys,
             spool: spool.clone(),
-            quarantine: Some(quarantine),
+            quarantine: (setup.quarantine_max > 0).then_some(quarantine),
             queue: Arc::new(Handle(Arc::clone(&setup.queue))),
         };
         let mut registry = Registry::default();
