@@ -152,26 +152,49 @@ async fn redrive(
         let verifies_with = secret_of(&verifier, entry)?;
         let result = match (&entry.held, &verifies_with) {
             (Ok(_), Some(_)) if which.dry_run => Ok("would be sent".to_owned()),
-            (Ok(held), Some(_)) => door.send(held).await.and_then(|said| {
-                folder.remove(&entry.kept.name)?;
-                Ok(said)
-            }),
+            (Ok(held), Some(_)) => match door.send(held).await {
+                Ok(said) => folder.remove(&entry.kept.name).map(|()| said).map_err(Trouble::of_all),
+                Err(trouble) => Err(trouble),
+            },
             // Among all, these are what the quarantine is for; by name, it was a mistake.
             (Ok(_), None) if which.all => Ok("left: verifies with no secret".to_owned()),
-            (Ok(_), None) => Err(Failure::failed("it verifies with no secret configured now")),
+            (Ok(_), None) => Err(Trouble::This("verifies with no secret".to_owned())),
             (Err(_), _) if which.all => Ok("left: cannot be read".to_owned()),
-            (Err(error), _) => Err(Failure::failed(chain(error))),
+            (Err(error), _) => Err(Trouble::This(chain(error))),
         };
-        let said = result.as_ref().map_or_else(|_| "failed".to_owned(), String::clone);
+        let id = entry.kept.name.id();
+        let (said, go_on) = match result {
+            Ok(said) => (said, true),
+            Err(Trouble::This(why)) => {
+                ended = Err(Failure::failed(format!("{id} is still kept: {why}")));
+                (why, true)
+            }
+            Err(Trouble::All(failure)) => {
+                ended = Err(failure.after(&format!("{id} and what came after it are still kept")));
+                ("not sent".to_owned(), false)
+            }
+        };
         rows.push(Row { verifies_with, result: Some(said), ..row(entry) });
-        if let Err(failure) = result {
-            // The next one would meet the same receiver and the same disk.
-            ended = Err(failure.after(&format!("at {}; it is kept", entry.kept.name.id())));
+        if !go_on {
             break;
         }
     }
     print(common, &rows, "result", |row| or_dash(row.result.clone()))?;
     ended
+}
+
+/// Why an entry was not given back.
+enum Trouble {
+    /// The others may fare better.
+    This(String),
+    /// The next one would meet the same receiver, and the same disk.
+    All(Failure),
+}
+
+impl Trouble {
+    fn of_all(failure: impl Into<Failure>) -> Self {
+        Self::All(failure.into())
+    }
 }
 
 fn choose(entries: Vec<Entry>, which: &Redrive) -> Result<Vec<Entry>, Failure> {
@@ -209,33 +232,34 @@ impl Door {
     }
 
     /// Hands a request in as it came. `Ok` is the receiver's 2xx: its receipt.
-    async fn send(&self, held: &Held) -> Result<String, Failure> {
+    async fn send(&self, held: &Held) -> Result<String, Trouble> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let signature = HeaderValue::from_str(&held.signature)
-            .map_err(|_| Failure::failed("its signature is no header"))?;
+            .map_err(|_| Trouble::This("its signature is no header".to_owned()))?;
         headers.insert(SIGNATURE_HEADER, signature);
         let call = self.client.call(Method::POST, &self.url, headers, held.body.clone());
         let answer = call.await.map_err(|error| {
-            Failure::unavailable(format!(
-                "the receiver at {} does not answer ({error}): start it on this machine and try again",
+            Trouble::All(Failure::unavailable(format!(
+                "the receiver behind {} does not answer ({error}): start it on this machine, then \
+                 try again",
                 self.url
-            ))
+            )))
         })?;
         said(&answer)
     }
 }
 
-fn said(answer: &Answer) -> Result<String, Failure> {
+fn said(answer: &Answer) -> Result<String, Trouble> {
     match answer.status.as_u16() {
         202 => Ok("accepted".to_owned()),
         200 => Ok("accepted, and not an event of ours".to_owned()),
-        401 => Err(Failure::failed(
+        401 => Err(Trouble::All(Failure::failed(
             "the running receiver does not know the secret: restart it with this configuration",
-        )),
-        status @ 500.. => Err(Failure::unavailable(format!(
-            "the receiver cannot store events just now ({status}); try again later"
         ))),
-        status => Err(Failure::failed(format!("the receiver refuses it with {status}"))),
+        status @ 500.. => Err(Trouble::All(Failure::unavailable(format!(
+            "the receiver cannot store events just now ({status}); try again later"
+        )))),
+        status => Err(Trouble::This(format!("the receiver refuses it with {status}"))),
     }
 }
