@@ -101,11 +101,12 @@ impl Keeper {
             let first = tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                candidate = self.queue.recv() => candidate,
+                // Before the queue: a flood keeps that one ready for ever.
                 _ = sweep.tick() => {
                     self.expire().await;
                     continue;
                 }
+                candidate = self.queue.recv() => candidate,
             };
             let Some(first) = first else { break };
             self.keep(first).await;
