@@ -97,14 +97,14 @@ pub(super) fn upsert(number: usize, rng: &mut Rng) -> AccountUpsert {
 
 /// A signal with a new id, from a host whose clock may be off by an hour.
 pub(super) fn signal(event: usize, account: usize, now: Timestamp, rng: &mut Rng) -> Signal {
-    let kind = match rng.u8(..10) {
-        0..=1 => SignalKind::Repaired,
-        2 => SignalKind::PasswordChangeWarning,
+    let kind = match rng.u8(..12) {
+        0 => SignalKind::Repaired,
+        1 => SignalKind::PasswordChangeWarning,
         _ => SignalKind::LoginRequired,
     };
     let off = match rng.u8(..8) {
         0 => -3_600_000,
-        1 => 3_600_000,
+        1..=2 => 3_600_000,
         _ => rng.i64(-1_000..1_000),
     };
     Signal {

@@ -139,8 +139,15 @@ fn of_step(ledger: &Ledger, stored: &StoredNotification) -> Kept {
     Ok(())
 }
 
-/// An intent is about to be committed: judged by the rows as they are at that moment, whatever
-/// the gate was shown.
+/// A message is about to be sent: twice in doubt is the end of it.
+pub(super) fn of_send(ledger: &Ledger, id: NotificationId) -> Kept {
+    let doubts = ledger.notification(id).map_or(0, |stored| stored.notification.doubts);
+    promise!(doubts < MAX_DOUBTS, "{id} is sent again after {doubts} doubts");
+    Ok(())
+}
+
+/// A send or a look is about to be begun: judged by the rows as they are at that moment,
+/// whatever the gate was shown.
 pub(super) fn of_intent(
     ledger: &Ledger,
     open: &OpenAttempt,
@@ -167,7 +174,6 @@ pub(super) fn of_intent(
         "{id} is begun before its moment"
     );
     promise!(since(row.planned_for, now) <= rules.policy.late_by_max, "{id} is begun too late");
-    promise!(row.doubts < MAX_DOUBTS, "{id} is begun after two doubts");
     let contact = ledger.contact(&row.account_ref, &row.contact_id);
     let address = contact.and_then(|contact| contact.address_on(row.channel));
     promise!(address.as_ref() == Some(&open.address), "{id} goes where its contact does not agree");

@@ -28,19 +28,19 @@ pub(super) enum Choice {
 
 /// Each with its usual share, and whether a run may do without it or do it all the time.
 const SHARES: [(Choice, u32, bool); 18] = [
-    (Choice::Courier, 60, false),
-    (Choice::Planner, 16, false),
-    (Choice::Scheduler, 20, false),
-    (Choice::Forwarder, 8, false),
+    (Choice::Courier, 100, false),
+    (Choice::Planner, 12, false),
+    (Choice::Scheduler, 24, false),
+    (Choice::Forwarder, 6, false),
     (Choice::Upkeep, 2, false),
-    (Choice::NextMoment, 10, false),
-    (Choice::Signal, 5, false),
-    (Choice::PutAccount, 4, true),
+    (Choice::NextMoment, 24, false),
+    (Choice::Signal, 3, false),
+    (Choice::PutAccount, 2, true),
     (Choice::TimePasses, 4, true),
-    (Choice::Provider, 6, true),
+    (Choice::Provider, 8, true),
     (Choice::Operator, 3, true),
     (Choice::DeleteAccount, 1, true),
-    (Choice::Crash, 3, true),
+    (Choice::Crash, 4, true),
     (Choice::ClockBack, 1, true),
     (Choice::ClockLeap, 1, true),
     (Choice::Redeliver, 2, true),
@@ -89,7 +89,7 @@ impl Moods {
         let shares: Vec<(Choice, u32)> = SHARES
             .iter()
             .map(|(choice, share, free)| {
-                let times = if *free { [0, 1, 1, 4][rng.usize(..4)] } else { 1 };
+                let times = if *free { [0, 1, 1, 3][rng.usize(..4)] } else { 1 };
                 (*choice, 4 * share * times)
             })
             .collect();

@@ -3,6 +3,8 @@
 use super::coverage::Coverage;
 use super::flaw::Flaw;
 use super::run::{Start, explain, run};
+use relink_core::attempt::OutcomeKind;
+use relink_core::plan::SignalResult;
 use std::time::{Duration, Instant};
 
 /// The longest run, in choices.
@@ -61,8 +63,55 @@ fn the_promises_hold_in_every_interleaving_tried() {
     }
 }
 
-/// What an ordinary test must have been through.
-fn everything_was_reached(_coverage: &Coverage) {}
+/// Whatever the decisions can say must have been said, or the test proves less than it seems to.
+fn everything_was_reached(coverage: &Coverage) {
+    let reached = |what: &str, words: &[&str]| {
+        for word in words {
+            assert!(coverage.count(what, word) > 0, "{what}: \"{word}\" was never reached");
+        }
+    };
+    let signals: Vec<&str> = SignalResult::ALL.iter().map(|word| word.as_str()).collect();
+    reached("signal", &signals);
+    let outcomes: Vec<&str> = OutcomeKind::ALL.iter().map(|word| word.as_str()).collect();
+    reached("outcome", &outcomes);
+    reached("gate", &["send", "send again", "look up", "not now"]);
+    reached("gate state", &["planned", "doubtful", "sent", "skipped", "cancelled", "dead"]);
+    reached("gate reason", &GATE_REASONS);
+    reached("look", &["found", "refused", "absent", "unavailable"]);
+    reached("recorded state", &RECORDED_STATES);
+    reached("recorded reason", &["found_by_look_up", "retries_exhausted", "in_doubt"]);
+    reached("lease", &["renewed", "lost to another worker"]);
+    reached("crash", &CRASHES);
+    reached("case", &["held", "released", "closed", "expired", "a notification put back"]);
+}
+
+const GATE_REASONS: [&str; 9] = [
+    "accepted",
+    "case_closed",
+    "case_expired",
+    "contact_removed",
+    "crashed",
+    "in_doubt",
+    "late",
+    "no_usable_channel",
+    "operator_hold",
+];
+
+const RECORDED_STATES: [&str; 7] =
+    ["cancelled", "dead", "doubtful", "failed", "late", "planned", "sent"];
+
+const CRASHES: [&str; 10] = [
+    "planner before its commit",
+    "planner after its commit",
+    "scheduler after its claim",
+    "before the gate",
+    "between intent and call",
+    "while the provider has it",
+    "between answer and record",
+    "while it looks",
+    "between look and record",
+    "between record and settlement",
+];
 
 #[test]
 fn the_same_seed_is_the_same_run() {

@@ -116,6 +116,9 @@ impl Ledger {
         if let Begin::Send(open) | Begin::LookUp(open) = &begin {
             promises::of_intent(self, open, &terms.rules, terms.now)?;
         }
+        if let Begin::Send(_) = &begin {
+            promises::of_send(self, id)?;
+        }
         self.commit(writes)?;
         Ok(begin)
     }

@@ -110,8 +110,10 @@ impl World {
             Choice::Crash => self.crash(rng),
             Choice::ClockBack => self.clock_back(rng),
             Choice::ClockLeap => self.clock_leap(rng),
-            Choice::Redeliver => self.send.give_back_any(rng) || self.signals.give_back_any(rng),
-            Choice::Duplicate => self.send.duplicate_any(rng) || self.signals.duplicate_any(rng),
+            Choice::Redeliver if rng.bool() => self.signals.give_back_any(rng),
+            Choice::Redeliver => self.send.give_back_any(rng),
+            Choice::Duplicate if rng.bool() => self.signals.duplicate_any(rng),
+            Choice::Duplicate => self.send.duplicate_any(rng),
             Choice::Purge => self.send.purge(),
         };
         if moved {
