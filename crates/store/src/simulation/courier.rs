@@ -6,6 +6,7 @@ use super::people::{LEASE, deferral, refusal, worker};
 use super::promises::{Broken, Kept, promise};
 use super::provider::Fate;
 use super::queue::Taken;
+use super::tape::Temper;
 use super::world::{Luck, World};
 use crate::{Begin, BeginRequest, FinishRequest, LookUpRequest, OpenAttempt};
 use fastrand::Rng;
@@ -207,7 +208,13 @@ impl World {
         rng: &mut Rng,
     ) -> Result<Outcome, Broken> {
         let unknown = |reason| Outcome::Unknown { reason };
-        let (fate, outcome) = match if self.calm { 0 } else { rng.u8(..16) } {
+        let draw = match self.moods.temper {
+            _ if self.calm => 0,
+            Temper::PutsOff if rng.u8(..16) > 0 => return self.put_off(id, number, rng),
+            Temper::Silent if rng.bool() => 15,
+            Temper::Mixed | Temper::PutsOff | Temper::Silent => rng.u8(..16),
+        };
+        let (fate, outcome) = match draw {
             0..=3 => (Fate::Accepted, Outcome::Accepted),
             4..=6 => (Fate::Lost, deferral(rng)),
             7..=8 => (Fate::Lost, refusal(rng)),
@@ -222,6 +229,19 @@ impl World {
             self.provider.settle(&self.ledger, id, number, fate)?;
         }
         Ok(outcome)
+    }
+
+    /// The recipient's server says "later" each time.
+    fn put_off(
+        &mut self,
+        id: NotificationId,
+        number: u32,
+        rng: &mut Rng,
+    ) -> Result<Outcome, Broken> {
+        self.provider.settle(&self.ledger, id, number, Fate::Lost)?;
+        let full = number == 1 && rng.u8(..4) == 0;
+        let reason = if full { Reason::MailboxFull } else { Reason::TemporaryRefusal };
+        Ok(Outcome::Deferred { reason, retry_after: None })
     }
 
     fn record(

@@ -112,7 +112,7 @@ impl World {
     }
 
     pub(super) fn clock_leap(&mut self, rng: &mut Rng) -> bool {
-        let minutes = [30, 90, 600, 3_000, 50_000][rng.usize(..5)];
+        let minutes = [30, 30, 90, 90, 600, 600, 3_000, 50_000][rng.usize(..8)];
         self.advance(people::MINUTE * minutes);
         true
     }

@@ -28,24 +28,24 @@ pub(super) enum Choice {
 
 /// Each with its usual share, and whether a run may do without it or do it all the time.
 const SHARES: [(Choice, u32, bool); 18] = [
-    (Choice::Courier, 100, false),
-    (Choice::Planner, 12, false),
-    (Choice::Scheduler, 24, false),
-    (Choice::Forwarder, 6, false),
-    (Choice::Upkeep, 2, false),
-    (Choice::NextMoment, 24, false),
-    (Choice::Signal, 3, false),
-    (Choice::PutAccount, 2, true),
-    (Choice::TimePasses, 4, true),
-    (Choice::Provider, 8, true),
-    (Choice::Operator, 3, true),
-    (Choice::DeleteAccount, 1, true),
-    (Choice::Crash, 4, true),
-    (Choice::ClockBack, 1, true),
-    (Choice::ClockLeap, 1, true),
-    (Choice::Redeliver, 2, true),
-    (Choice::Duplicate, 2, true),
-    (Choice::Purge, 1, true),
+    (Choice::Courier, 1000, false),
+    (Choice::Planner, 60, false),
+    (Choice::Scheduler, 250, false),
+    (Choice::Forwarder, 40, false),
+    (Choice::Upkeep, 15, false),
+    (Choice::NextMoment, 120, false),
+    (Choice::Signal, 8, false),
+    (Choice::PutAccount, 4, true),
+    (Choice::TimePasses, 8, true),
+    (Choice::Provider, 80, true),
+    (Choice::Operator, 12, true),
+    (Choice::DeleteAccount, 2, true),
+    (Choice::Crash, 30, true),
+    (Choice::ClockBack, 4, true),
+    (Choice::ClockLeap, 3, true),
+    (Choice::Redeliver, 10, true),
+    (Choice::Duplicate, 10, true),
+    (Choice::Purge, 4, true),
 ];
 
 impl Choice {
@@ -73,6 +73,16 @@ impl Choice {
     }
 }
 
+/// How the provider mostly answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Temper {
+    Mixed,
+    /// Not now, again and again.
+    PutsOff,
+    /// Nothing at all.
+    Silent,
+}
+
 /// What one run is like. Runs differ, because faults that come all the time hide each other.
 #[derive(Debug, Clone)]
 pub(super) struct Moods {
@@ -82,6 +92,7 @@ pub(super) struct Moods {
     pub(super) down: u8,
     /// Of 256 calls, how many are done and not answered.
     pub(super) lost: u8,
+    pub(super) temper: Temper,
 }
 
 impl Moods {
@@ -90,13 +101,15 @@ impl Moods {
             .iter()
             .map(|(choice, share, free)| {
                 let times = if *free { [0, 1, 1, 3][rng.usize(..4)] } else { 1 };
-                (*choice, 4 * share * times)
+                (*choice, share * times)
             })
             .collect();
         let total = shares.iter().map(|(_, share)| share).sum();
         let down = [0, 8, 60][rng.usize(..3)];
         let lost = [0, 8, 40][rng.usize(..3)];
-        Self { shares, total, down, lost }
+        let temper =
+            [Temper::Mixed, Temper::Mixed, Temper::PutsOff, Temper::Silent][rng.usize(..4)];
+        Self { shares, total, down, lost, temper }
     }
 
     pub(super) fn choose(&self, rng: &mut Rng) -> Choice {

@@ -8,10 +8,10 @@ use relink_core::plan::SignalResult;
 use std::time::{Duration, Instant};
 
 /// The longest run, in choices.
-const STEPS: usize = 800;
+const STEPS: usize = 2_000;
 
 /// Runs of an ordinary test: over a million steps.
-const RUNS: u64 = 3_000;
+const RUNS: u64 = 1_500;
 
 /// Seeds within which a flaw must be noticed.
 const SEEDS_FOR_A_FLAW: u64 = 400;

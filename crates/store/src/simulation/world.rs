@@ -18,6 +18,9 @@ use fastrand::Rng;
 use relink_core::id::NotificationId;
 use relink_core::signal::Signal;
 
+/// How often one step looks for somebody who has something to do.
+const CHOICES: usize = 8;
+
 /// How a call to the store or the broker goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Luck {
@@ -77,12 +80,22 @@ impl World {
         }
     }
 
-    /// One step. Answers whether anything moved.
+    /// One step: the first of a few choices that have something to do. Answers whether anything
+    /// moved.
     pub(super) fn step(&mut self, word: u64) -> Result<bool, Broken> {
         let mut rng = Rng::with_seed(word);
-        let choice = self.moods.choose(&mut rng);
-        let rng = &mut rng;
-        let moved = match choice {
+        for _ in 0..CHOICES {
+            let choice = self.moods.choose(&mut rng);
+            if self.follow(choice, &mut rng)? {
+                self.seen("choice", choice.name());
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn follow(&mut self, choice: Choice, rng: &mut Rng) -> Result<bool, Broken> {
+        Ok(match choice {
             Choice::Courier => {
                 let who = rng.usize(..self.couriers.len());
                 self.courier_step(who, rng)?
@@ -115,11 +128,7 @@ impl World {
             Choice::Duplicate if rng.bool() => self.signals.duplicate_any(rng),
             Choice::Duplicate => self.send.duplicate_any(rng),
             Choice::Purge => self.send.purge(),
-        };
-        if moved {
-            self.seen("choice", choice.name());
-        }
-        Ok(moved)
+        })
     }
 
     /// How the next call goes: by the mood of the run.
