@@ -210,7 +210,7 @@ impl World {
         let unknown = |reason| Outcome::Unknown { reason };
         let draw = match self.moods.temper {
             _ if self.calm => 0,
-            Temper::PutsOff if rng.u8(..16) > 0 => return self.put_off(id, number, rng),
+            Temper::PutsOff if rng.u8(..64) > 0 => return self.put_off(id, number, rng),
             Temper::Silent if rng.bool() => 15,
             Temper::Mixed | Temper::PutsOff | Temper::Silent => rng.u8(..16),
         };

@@ -125,6 +125,13 @@ impl World {
         true
     }
 
+    /// The next start of the workers finds another configuration.
+    pub(super) fn new_rules(&mut self, rng: &mut Rng) -> bool {
+        self.terms.rules = people::rules(rng);
+        self.say(|| "the rules are changed".to_owned());
+        true
+    }
+
     fn advance(&mut self, by: Duration) {
         self.terms.now = after(self.terms.now, by);
         self.say(|| format!("{by:?} pass"));

@@ -2,6 +2,7 @@
 
 use super::coverage::Coverage;
 use super::flaw::Flaw;
+use super::ledger::Ledger;
 use super::promises::{Broken, Kept};
 use super::tape::{shrink, tape};
 use super::world::World;
@@ -26,6 +27,8 @@ pub(super) struct Ran {
     pub(super) moves: u64,
     pub(super) kept: Kept,
     pub(super) story: Vec<String>,
+    /// What an id is called in words.
+    names: Vec<(String, String)>,
     pub(super) coverage: Coverage,
 }
 
@@ -54,7 +57,13 @@ fn play(start: Start, tape: &[u64], coverage: Coverage, story: Option<Vec<String
         world.come_to_rest(&mut rng)
     }));
     let kept = played.unwrap_or_else(|_| Err(Broken("the code under test panicked".to_owned())));
-    Ran { moves, kept, story: world.story.unwrap_or_default(), coverage: world.coverage }
+    Ran {
+        moves,
+        kept,
+        names: names(&world.ledger),
+        story: world.story.unwrap_or_default(),
+        coverage: world.coverage,
+    }
 }
 
 /// The shortest way found to the same kind of failure, told in words.
@@ -65,13 +74,30 @@ pub(super) fn explain(start: Start) -> String {
     let short = shrink(&whole, SHRINKING, fails);
     let ran = play(start, &short, Coverage::default(), Some(Vec::new()));
     let why = ran.kept.err().map_or_else(|| "it does not fail again".to_owned(), |broken| broken.0);
+    let mut story = format!("{why}\n  {}", ran.story.join("\n  "));
+    for (id, name) in &ran.names {
+        story = story.replace(id, name);
+    }
     format!(
-        "seed {} broke a promise: {why}\n{} of {length} choices are enough:\n  {}\n\
+        "seed {} broke a promise with {} of its {length} choices: {story}\n\
          again: RELINK_SIMULATE_SEED={} RELINK_SIMULATE_RUNS=1 RELINK_SIMULATE_STEPS={}",
         start.seed,
         short.len(),
-        ran.story.join("\n  "),
         start.seed,
         start.steps
     )
+}
+
+/// Cases by their number, notifications by what they are.
+fn names(ledger: &Ledger) -> Vec<(String, String)> {
+    let number = |id| ledger.cases.iter().position(|stored| stored.case.id == id).unwrap_or(0);
+    let notifications = ledger.notifications.iter().map(|stored| {
+        let row = &stored.notification;
+        let case = number(row.case_id);
+        let name =
+            format!("\"{}\" by {} to {} of case {case}", row.step, row.channel, row.contact_id);
+        (row.id.to_string(), name)
+    });
+    let cases = ledger.cases.iter().map(|stored| stored.case.id);
+    notifications.chain(cases.map(|id| (id.to_string(), number(id).to_string()))).collect()
 }

@@ -24,10 +24,11 @@ pub(super) enum Choice {
     Redeliver,
     Duplicate,
     Purge,
+    NewRules,
 }
 
 /// Each with its usual share, and whether a run may do without it or do it all the time.
-const SHARES: [(Choice, u32, bool); 18] = [
+const SHARES: [(Choice, u32, bool); 19] = [
     (Choice::Courier, 1000, false),
     (Choice::Planner, 60, false),
     (Choice::Scheduler, 250, false),
@@ -46,6 +47,7 @@ const SHARES: [(Choice, u32, bool); 18] = [
     (Choice::Redeliver, 10, true),
     (Choice::Duplicate, 10, true),
     (Choice::Purge, 4, true),
+    (Choice::NewRules, 2, true),
 ];
 
 impl Choice {
@@ -69,6 +71,7 @@ impl Choice {
             Self::Redeliver => "message given back in use",
             Self::Duplicate => "message duplicated",
             Self::Purge => "send queue purged",
+            Self::NewRules => "rules changed",
         }
     }
 }

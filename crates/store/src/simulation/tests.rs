@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 const STEPS: usize = 2_000;
 
 /// Runs of an ordinary test: over a million steps.
-const RUNS: u64 = 1_500;
+const RUNS: u64 = 2_000;
 
 /// Seeds within which a flaw must be noticed.
 const SEEDS_FOR_A_FLAW: u64 = 400;
@@ -58,7 +58,7 @@ fn the_promises_hold_in_every_interleaving_tried() {
         longest.1,
         longest.0
     );
-    if done >= RUNS {
+    if done >= RUNS && steps >= STEPS {
         everything_was_reached(&coverage);
     }
 }
@@ -134,4 +134,20 @@ fn every_flaw_is_noticed() {
         let Some((seed, broken)) = broken else { panic!("{flaw:?} was never noticed") };
         println!("{flaw:?}: seed {seed}: {}", broken.0);
     }
+}
+
+#[test]
+fn a_failure_is_told_as_a_short_story() {
+    let steps = STEPS;
+    let fails = |seed: &u64| {
+        let start = Start { seed: *seed, steps, flaw: Some(Flaw::RetriesBlindly) };
+        run(start, Coverage::default()).kept.is_err()
+    };
+    let seed = (1..=SEEDS_FOR_A_FLAW).find(fails).unwrap();
+    let told = explain(Start { seed, steps, flaw: Some(Flaw::RetriesBlindly) });
+    assert!(told.contains("arrived 2 times with 0 doubts"), "{told}");
+    assert!(told.contains("ends: Unknown"), "{told}");
+    assert!(told.contains(&format!("RELINK_SIMULATE_SEED={seed} ")), "{told}");
+    assert!(told.lines().count() < 60, "{told}");
+    println!("{told}");
 }

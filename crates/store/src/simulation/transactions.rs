@@ -120,6 +120,10 @@ impl Ledger {
             promises::of_send(self, id)?;
         }
         self.commit(writes)?;
+        if let Begin::Send(open) | Begin::LookUp(open) = &begin {
+            let leads_to = self.links.get(&open.link.hash());
+            promise!(leads_to == Some(&id), "the link of {id} leads to {leads_to:?}");
+        }
         Ok(begin)
     }
 

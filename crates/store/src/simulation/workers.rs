@@ -116,7 +116,10 @@ impl World {
                 if due.is_empty() {
                     return false;
                 }
-                self.say(|| format!("scheduler {who} claims {due:?}"));
+                self.say(|| {
+                    let due: Vec<String> = due.iter().map(ToString::to_string).collect();
+                    format!("scheduler {who} claims {}", due.join(" and "))
+                });
                 if luck == Luck::AnswerLost {
                     // Claimed, and nobody knows: due again in two minutes.
                     return true;

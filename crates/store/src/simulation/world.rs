@@ -123,11 +123,12 @@ impl World {
             Choice::Crash => self.crash(rng),
             Choice::ClockBack => self.clock_back(rng),
             Choice::ClockLeap => self.clock_leap(rng),
-            Choice::Redeliver if rng.bool() => self.signals.give_back_any(rng),
+            Choice::Redeliver if rng.u8(..4) == 0 => self.signals.give_back_any(rng),
             Choice::Redeliver => self.send.give_back_any(rng),
-            Choice::Duplicate if rng.bool() => self.signals.duplicate_any(rng),
+            Choice::Duplicate if rng.u8(..4) == 0 => self.signals.duplicate_any(rng),
             Choice::Duplicate => self.send.duplicate_any(rng),
             Choice::Purge => self.send.purge(),
+            Choice::NewRules => self.new_rules(rng),
         })
     }
 
