@@ -95,6 +95,13 @@ pub(super) fn upsert(number: usize, rng: &mut Rng) -> AccountUpsert {
     AccountUpsert { account, access_token: Secret::new("token") }
 }
 
+/// A contact and how it can be reached.
+pub(super) fn spoken(contact: &Contact) -> String {
+    let reached = |channel: &&Channel| contact.address_on(**channel).is_some();
+    let by: Vec<&str> = Channel::ALL.iter().filter(reached).map(|by| by.as_str()).collect();
+    format!("{} ({})", contact.id, by.join(", "))
+}
+
 /// A signal with a new id, from a host whose clock may be off by an hour.
 pub(super) fn signal(event: usize, account: usize, now: Timestamp, rng: &mut Rng) -> Signal {
     let kind = match rng.u8(..12) {

@@ -157,7 +157,10 @@ impl World {
         let sealed = Sealed { key: "k".to_owned(), bytes: vec![0] };
         self.ledger.put_account(&upsert, sealed, &self.terms)?;
         self.after_commit();
-        self.say(|| format!("account {number} is put: {:?}", upsert.account.contacts));
+        self.say(|| {
+            let who = upsert.account.contacts.iter().map(people::spoken);
+            format!("account {number} is put with {}", who.collect::<Vec<_>>().join(", "))
+        });
         Ok(())
     }
 
