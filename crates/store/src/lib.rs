@@ -22,6 +22,9 @@ mod rows;
 mod postgres;
 mod sqlite;
 
+#[cfg(test)]
+mod simulation;
+
 pub use clock::Clock;
 pub use error::StoreError;
 pub use grouped::Grouped;
