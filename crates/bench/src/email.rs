@@ -5,6 +5,7 @@
 use crate::database::Database;
 use crate::feed::feed;
 use crate::measure::{Contest, Meter, Turn, take_turns};
+use crate::people::{account, event_id, person, signal};
 use crate::relay::Relay;
 use crate::report::{Figure, Ratio};
 use crate::settings::{self, POSTGRES_VARIABLE};
@@ -12,14 +13,12 @@ use crate::workplace::Workplace;
 use anyhow::{Context as _, ensure};
 use prometheus_client::registry::Registry;
 use relink_config::Config;
-use relink_core::Timestamp;
-use relink_core::account::{Account, AccountUpsert, Address, Contact, Role};
+use relink_core::account::Address;
 use relink_core::attempt::{Outcome, OutcomeKind};
-use relink_core::id::{AccountRef, CaseId, ContactId, EventId, NotificationId, StepId, WorkerId};
-use relink_core::masked::{EmailAddress, Secret};
-use relink_core::seal::{KEY_LEN, KeyRing, SealKey, sha256_hex};
+use relink_core::id::{CaseId, ContactId, NotificationId, StepId, WorkerId};
+use relink_core::seal::{KEY_LEN, KeyRing, SealKey};
 use relink_core::sender::{MessageOrder, Sender};
-use relink_core::signal::{Signal, SignalKind, SignalSource};
+use relink_core::signal::SignalKind;
 use relink_email::EmailSender;
 use relink_store::{AttemptFilter, Clock, Grouped, Store};
 use relink_worker::Metrics;
@@ -216,51 +215,6 @@ async fn send_bare(
         ended.context("a sender ended in a panic")??;
     }
     Ok(meter.stop(count))
-}
-
-fn event_id(number: u64) -> anyhow::Result<EventId> {
-    Ok(EventId::parse(&format!("550e8400-e29b-41d4-a716-{number:012x}"))?)
-}
-
-fn person(number: u64) -> anyhow::Result<EmailAddress> {
-    Ok(EmailAddress::parse(&format!("person{number}@example.org"))?)
-}
-
-fn account(number: &u64) -> anyhow::Result<AccountUpsert> {
-    let contact = Contact {
-        id: ContactId::parse("user")?,
-        role: Role::User,
-        email: Some(person(*number)?),
-        phone: None,
-        locale: Some("en".to_owned()),
-        time_zone: Some("America/New_York".to_owned()),
-        sms_consent: false,
-        name: Some("Jane".to_owned()),
-    };
-    let account = Account {
-        account_ref: AccountRef::parse(&format!("clinic_{number}"))?,
-        user_id: format!("user_{number}"),
-        org_id: "org_1".to_owned(),
-        emr_instance_domain: Some("https://your-emr-instance.com".to_owned()),
-        contacts: vec![contact],
-    };
-    Ok(AccountUpsert { account, access_token: Secret::new(format!("token-{number}")) })
-}
-
-fn signal(number: &u64) -> anyhow::Result<Signal> {
-    let (event_id, now) = (event_id(*number)?, Timestamp::now());
-    Ok(Signal {
-        digest: sha256_hex(event_id.as_str().as_bytes()),
-        event_id,
-        account_ref: AccountRef::parse(&format!("clinic_{number}"))?,
-        kind: SignalKind::LoginRequired,
-        source: SignalSource::CobaltWebhook,
-        occurred_at: now,
-        received_at: now,
-        emr_instance_domain: Some("https://your-emr-instance.com".to_owned()),
-        error_type: Some("password_expired".to_owned()),
-        trace: None,
-    })
 }
 
 /// The order that the courier would give for this number.

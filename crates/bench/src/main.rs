@@ -21,9 +21,11 @@ mod drain;
 mod database;
 mod email;
 mod feed;
+mod people;
 mod relay;
 
 mod program;
+mod restart;
 mod startup;
 
 use anyhow::Context as _;
@@ -75,6 +77,8 @@ enum What {
     Email(email::Options),
     /// Start-up time and idle memory of the program beside this one.
     Startup(startup::Options),
+    /// A start over a store with a million open rows.
+    Restart(restart::Options),
     /// All of them, each with its defaults.
     All,
 }
@@ -98,6 +102,7 @@ async fn run(args: &Args) -> anyhow::Result<Report> {
         What::Drain(options) => drain::measure(&workplace, options).await?,
         What::Email(options) => email::measure(&workplace, options).await?,
         What::Startup(options) => startup::measure(&workplace, options).await?,
+        What::Restart(options) => restart::measure(&workplace, options).await?,
         What::All => all(&workplace).await?,
     };
     Ok(Report::new(before, machine::load()?, figures))
@@ -108,6 +113,7 @@ async fn all(workplace: &Workplace) -> anyhow::Result<Vec<Figure>> {
     figures.extend(drain::measure(workplace, &drain::Options::default()).await?);
     figures.extend(email::measure(workplace, &email::Options::default()).await?);
     figures.extend(startup::measure(workplace, &startup::Options::default()).await?);
+    figures.extend(restart::measure(workplace, &restart::Options::default()).await?);
     Ok(figures)
 }
 
