@@ -18,6 +18,9 @@ pub mod client;
 pub mod listed;
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod pretend;
 
 pub use client::{CobaltClient, CobaltError, CobaltSetupError, Probe, Settings};
