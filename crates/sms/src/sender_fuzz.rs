@@ -5,8 +5,7 @@ use super::*;
 use relink_fuzz::Target;
 use relink_http::StatusCode;
 
-const STATUSES: [u16; 14] =
-    [200, 201, 202, 204, 301, 400, 401, 403, 404, 408, 422, 429, 500, 503];
+const STATUSES: [u16; 14] = [200, 201, 202, 204, 301, 400, 401, 403, 404, 408, 422, 429, 500, 503];
 
 const WORDS: &[&[u8]] = &[
     b"\"sid\":\"SM\",",
@@ -31,7 +30,10 @@ fn answers_of_twilio() {
         };
         let sent = if status < 300 { made(&answer) } else { refused(&answer) };
         let code = sent.provider_code.unwrap_or_default();
-        assert!(code.trim_start_matches("http ").bytes().all(|byte| byte.is_ascii_digit()), "{code}");
+        assert!(
+            code.trim_start_matches("http ").bytes().all(|byte| byte.is_ascii_digit()),
+            "{code}"
+        );
         match sent.outcome {
             Outcome::Accepted => {
                 assert!(status < 300 && sent.provider_message_id.is_some());

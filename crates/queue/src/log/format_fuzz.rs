@@ -64,7 +64,8 @@ fn spool_segments() {
 /// The corpus holds what [`written`] says: otherwise the target would prove nothing.
 #[test]
 fn the_kept_segments_are_the_ones_that_were_written() {
-    for (name, (_, bytes, _)) in ["three-records", "twelve-records", "header"].iter().zip(written()) {
+    for (name, (_, bytes, _)) in ["three-records", "twelve-records", "header"].iter().zip(written())
+    {
         let path = format!("{}/corpus/segment/{name}", env!("CARGO_MANIFEST_DIR"));
         assert_eq!(std::fs::read(path).unwrap(), bytes, "{name}");
     }

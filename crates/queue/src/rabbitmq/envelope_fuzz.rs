@@ -50,7 +50,10 @@ fn headers_of_messages() {
         }
         let trace = trace_of(&properties);
         if let Some(trace) = trace {
-            assert_eq!(header(&properties, trace::HEADER).and_then(|it| it.parse().ok()), Some(trace));
+            assert_eq!(
+                header(&properties, trace::HEADER).and_then(|it| it.parse().ok()),
+                Some(trace)
+            );
         }
         // Buried by us, it says so: what a foreign publisher wrote there does not survive.
         let buried = buried(&named, Topic::Signals, trace, DeadReason::Malformed);
