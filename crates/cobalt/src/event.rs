@@ -174,12 +174,13 @@ pub(crate) fn event_id(
         .map_err(|_| ParseError::Invalid { field: "id", why: "cannot be replaced by a hash" })
 }
 
-/// Ids are opaque: a number is as good a name as a text.
+/// Ids are opaque: a number is as good a name as a text, unless it is beyond what JavaScript can
+/// count: that is written `null`, which names nothing.
 fn opaque_text(value: &Json) -> Option<String> {
     match value {
         Json::Text(_) => value.as_text(),
-        Json::Number(number) => Some(number_text(*number)),
-        Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => None,
+        Json::Number(number) if number.is_finite() => Some(number_text(*number)),
+        Json::Number(_) | Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => None,
     }
 }
 

@@ -20,6 +20,9 @@ pub mod client;
 pub mod listed;
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod pretend;
 
 pub use claim::{Claim, claim};

@@ -106,10 +106,11 @@ fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, WireError> {
         WireError::Malformed(format!("line {} column {}", error.line(), error.column()))
     };
     let Version { v } = serde_json::from_slice(bytes).map_err(malformed)?;
-    if v > VERSION {
-        return Err(WireError::Newer(v));
+    match v {
+        0 => Err(WireError::Malformed("version 0, which never was".to_owned())),
+        1..=VERSION => serde_json::from_slice(bytes).map_err(malformed),
+        _ => Err(WireError::Newer(v)),
     }
-    serde_json::from_slice(bytes).map_err(malformed)
 }
 
 #[cfg(test)]
@@ -145,3 +146,7 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "wire_fuzz.rs"]
+mod fuzz;

@@ -139,3 +139,7 @@ fn could_be_of(message: &Message, begun: Timestamp) -> bool {
 #[cfg(test)]
 #[path = "look_up_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "look_up_fuzz.rs"]
+mod fuzz;

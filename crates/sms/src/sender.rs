@@ -227,3 +227,7 @@ fn warn_if_new(code: Option<u32>) {
 #[cfg(test)]
 #[path = "sender_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "sender_fuzz.rs"]
+mod fuzz;

@@ -13,6 +13,7 @@ mod session;
 mod support;
 
 mod arriving;
+mod fuzz;
 mod login;
 mod refusals;
 mod reuse;

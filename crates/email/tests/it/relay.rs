@@ -38,6 +38,8 @@ pub(crate) enum Act {
     Bytes(&'static [u8]),
     /// Says this, then closes.
     SayAndClose(String),
+    /// Says this, which need not be text, then closes.
+    BytesAndClose(Vec<u8>),
     /// What it should, but after a while.
     Late(Duration),
     /// What it should, after the test lets it.

@@ -129,6 +129,10 @@ impl Session {
                 self.stream.write_all(bytes).await.ok()?;
                 String::new()
             }
+            Act::BytesAndClose(bytes) => {
+                self.stream.write_all(&bytes).await.ok()?;
+                return None;
+            }
             Act::SayAndClose(text) => {
                 self.write(&text).await?;
                 return None;

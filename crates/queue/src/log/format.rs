@@ -298,3 +298,7 @@ fn is_unfinished(tail: &[u8]) -> bool {
 #[cfg(test)]
 #[path = "format_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "format_fuzz.rs"]
+mod fuzz;

@@ -4,13 +4,13 @@ use super::*;
 use proptest::prelude::*;
 use relink_core::seal::KEY_LEN;
 
-fn key() -> SealKey {
+pub(super) fn key() -> SealKey {
     SealKey::from_bytes("test", &[7; KEY_LEN]).unwrap()
 }
 
 /// A segment with these bodies as records 1, 2, 3…, a settled note in the middle, and where
 /// each record begins and ends.
-fn segment(key: &SealKey, bodies: &[Vec<u8>]) -> (Vec<u8>, Vec<Range<usize>>) {
+pub(super) fn segment(key: &SealKey, bodies: &[Vec<u8>]) -> (Vec<u8>, Vec<Range<usize>>) {
     let seal = Sealing { key, log: "spool" };
     let mut bytes = Header::new(9, 1, &seal, [1; 12]).unwrap().encode();
     let mut places = Vec::new();
@@ -49,7 +49,7 @@ fn untouched(places: &[Range<usize>], damage: &Range<usize>) -> Vec<u64> {
     (1..).zip(places).filter(|(_, place)| apart(place)).map(|(seq, _)| seq).collect()
 }
 
-fn bodies(n: usize) -> Vec<Vec<u8>> {
+pub(super) fn bodies(n: usize) -> Vec<Vec<u8>> {
     (0..n).map(|i| vec![u8::try_from(i).unwrap(); 5 + i * 3]).collect()
 }
 

@@ -91,3 +91,7 @@ pub(crate) fn trace_of(properties: &BasicProperties) -> Option<TraceContext> {
 pub(crate) fn id_of(properties: &BasicProperties) -> String {
     properties.message_id().as_ref().map(ToString::to_string).unwrap_or_default()
 }
+
+#[cfg(test)]
+#[path = "envelope_fuzz.rs"]
+mod fuzz;

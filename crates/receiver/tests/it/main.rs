@@ -15,6 +15,7 @@ mod accepted;
 mod answers_after_broker;
 mod disk_trouble;
 mod forwarding;
+mod fuzz;
 mod logs;
 mod malformed_http;
 mod quarantine;

@@ -7,7 +7,7 @@ use relink_core::account::{AccountInput, AccountUpsert, ContactInput, FieldFault
 use relink_core::id::AccountRef;
 use relink_core::masked::Secret;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read};
 use std::path::Path;
@@ -117,8 +117,8 @@ struct Gathered {
 }
 
 fn read_csv(file: impl Read, country: Option<Country>) -> Result<AccountFile, Failure> {
-    let mut reader =
-        csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(BufReader::new(file));
+    let mut builder = csv::ReaderBuilder::new();
+    let mut reader = builder.flexible(true).trim(csv::Trim::All).from_reader(BufReader::new(file));
     let header = reader
         .headers()
         .map_err(|error| {
@@ -132,13 +132,20 @@ fn read_csv(file: impl Read, country: Option<Country>) -> Result<AccountFile, Fa
     }
     let mut read = AccountFile::default();
     let mut gathered: BTreeMap<String, Gathered> = BTreeMap::new();
-    for record in reader.records() {
+    // Accounts with a row that cannot be read: the others would make only a part of them.
+    let mut unreadable: BTreeSet<Vec<u8>> = BTreeSet::new();
+    let column = header.iter().position(|name| name == "account_ref").unwrap_or(0);
+    for record in reader.byte_records() {
         match record {
             Ok(record) => {
                 let line = record.position().map_or(0, csv::Position::line);
-                match record.deserialize::<CsvRow>(Some(&header)) {
+                let account_ref = record.get(column).unwrap_or_default().to_vec();
+                match csv_row(record, &header) {
                     Ok(row) => gather(row, line, country, &mut gathered, &mut read),
-                    Err(error) => read.bad(line, place(&error)),
+                    Err(why) => {
+                        read.bad(line, why);
+                        unreadable.insert(account_ref);
+                    }
                 }
             }
             Err(error) => {
@@ -148,11 +155,19 @@ fn read_csv(file: impl Read, country: Option<Country>) -> Result<AccountFile, Fa
         }
     }
     for (account_ref, Gathered { line, input, broken }) in gathered {
-        if !broken {
+        if !broken && !unreadable.contains(account_ref.as_bytes()) {
             check(&account_ref, input, line, &mut read);
         }
     }
     Ok(read)
+}
+
+fn csv_row(record: csv::ByteRecord, header: &csv::StringRecord) -> Result<CsvRow, String> {
+    if record.len() != header.len() {
+        return Err(format!("has {} fields where the header has {}", record.len(), header.len()));
+    }
+    let record = csv::StringRecord::from_byte_record(record).map_err(|_| "is not UTF-8")?;
+    record.deserialize(Some(header)).map_err(|error| place(&error))
 }
 
 /// What is wrong with a record, without the text of its fields.
@@ -160,9 +175,6 @@ fn read_csv(file: impl Read, country: Option<Country>) -> Result<AccountFile, Fa
 fn place(error: &csv::Error) -> String {
     match error.kind() {
         csv::ErrorKind::Utf8 { .. } => "is not UTF-8".into(),
-        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            format!("has {len} fields where the header has {expected_len}")
-        }
         csv::ErrorKind::Deserialize { err, .. } => match err.field() {
             Some(field) => format!("field {} cannot be read", field + 1),
             None => "has a column that is not known, or lacks one".into(),
@@ -265,7 +277,12 @@ fn read_jsonl(file: impl Read, country: Option<Country>) -> AccountFile {
             Ok(text) => text,
             Err(error) => {
                 read.bad(line, format!("cannot be read: {error}"));
-                continue;
+                // A line that is not text is passed over; a file that cannot be read, such as a
+                // folder, would fail without end.
+                if error.kind() == std::io::ErrorKind::InvalidData {
+                    continue;
+                }
+                break;
             }
         };
         match json_line(&text, country) {
@@ -329,3 +346,7 @@ fn check(account_ref: &str, input: AccountInput, line: u64, read: &mut AccountFi
 #[cfg(test)]
 #[path = "account_file_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "account_file_fuzz.rs"]
+mod fuzz;

@@ -101,3 +101,24 @@ fn lines_of_json_are_the_bodies_of_the_api() {
         ]
     );
 }
+
+/// Half a clinic's contacts would replace all of them.
+#[test]
+fn an_account_with_a_row_that_cannot_be_read_is_not_read_in_part() {
+    let text = format!(
+        "{HEADER}clinic_1,u,o,tok,u,user,jane@example.org,,\n\
+         clinic_1,u,o,tok,boss,admin\n\
+         clinic_2,u,o,tok,u,user,joe@example.org,,\n"
+    );
+    let read = read_text(".csv", &text, None);
+    assert_eq!(bad_lines(&read), [(3, "has 6 fields where the header has 9")]);
+    let names = read.accounts.iter().map(|upsert| upsert.account.account_ref.as_str());
+    assert_eq!(names.collect::<Vec<_>>(), ["clinic_2"]);
+}
+
+#[test]
+fn a_folder_is_one_bad_line_and_not_endless_ones() {
+    let folder = tempfile::Builder::new().suffix(".jsonl").tempdir().unwrap();
+    let read = read(folder.path(), None).unwrap();
+    assert_eq!((read.accounts.len(), read.bad.len()), (0, 1));
+}

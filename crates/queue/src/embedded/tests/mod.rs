@@ -1,6 +1,7 @@
 //! The embedded queue: nothing leaves it unsettled, over restarts, dropped consumers and
 //! failing handlers; its dead letters from inside and from beside it.
 
+mod fuzz;
 mod letters;
 
 use super::*;

@@ -4,6 +4,7 @@
 mod child;
 mod damage;
 mod faults;
+mod fuzz;
 mod life;
 
 use super::*;

@@ -1,0 +1,105 @@
+//! What has broken parsers before: put into, or in place of, parts of valid examples.
+
+/// Pieces that mean something to some format, or to no format at all.
+pub(crate) const WORDS: &[&[u8]] = &[
+    b"\0",
+    b"\n",
+    b"\r",
+    b"\r\n",
+    b"\r\n\r\n",
+    b"\r\n.\r\n",
+    b"\t",
+    b" ",
+    b"\x0b\x0c",
+    b"\x1b[31m",
+    b"\x7f",
+    // Not UTF-8: stray, overlong, half a surrogate pair, cut short.
+    b"\xff\xfe",
+    b"\xc0\x80",
+    b"\xed\xa0\x80",
+    b"\xf0\x9f\x98",
+    b"\x80",
+    // UTF-8 that surprises: mark, reversal, line separators, combining, beyond 16 bits.
+    "\u{feff}".as_bytes(),
+    "\u{202e}".as_bytes(),
+    "\u{2028}".as_bytes(),
+    "\u{85}".as_bytes(),
+    "e\u{301}".as_bytes(),
+    "é".as_bytes(),
+    "日本".as_bytes(),
+    "👩\u{200d}⚕️".as_bytes(),
+    // Escapes, whole and broken.
+    b"\\u0000",
+    b"\\ud800",
+    b"\\udc00\\ud800",
+    b"\\u12",
+    b"\\",
+    b"\\x41",
+    b"%00",
+    b"%0d%0a",
+    b"%zz",
+    b"\"",
+    b"\"\"",
+    b"'",
+    b"'''",
+    b",",
+    b":",
+    b"=",
+    b"#",
+    b"{}",
+    b"[]",
+    b"{",
+    b"]",
+    b"null",
+    b"true",
+    b"false",
+    b"NaN",
+    b"-Infinity",
+    b"\"__proto__\":{},",
+    b"../../",
+    b"<script>",
+    b"{{7*7}}",
+    b"';--",
+    // Times that are none, or barely.
+    b"0000-00-00T00:00:00Z",
+    b"9999-12-31T23:59:59.999999999Z",
+    b"-009999-01-01T00:00:00Z",
+    b"2025-10-21T14:30:60+25:99",
+    b"2025-02-29",
+];
+
+/// Numbers at and beyond every limit a reader may have.
+pub(crate) const NUMBERS: &[&[u8]] = &[
+    b"0",
+    b"-0",
+    b"-1",
+    b"1",
+    b"255",
+    b"256",
+    b"65536",
+    b"2147483648",
+    b"4294967295",
+    b"4294967296",
+    b"9007199254740993",
+    b"9223372036854775808",
+    b"18446744073709551615",
+    b"18446744073709551616",
+    b"340282366920938463463374607431768211456",
+    b"1e999",
+    b"-1e999",
+    b"1e-999",
+    b"0.1e1",
+    b"1.",
+    b"00",
+    b"+1",
+    b"0x10",
+    b"1_000",
+    b"99999999999999999999999999999999999999999999999999999999999999999999",
+];
+
+/// What opens a level of nesting.
+pub(crate) const OPENERS: &[&[u8]] =
+    &[b"[", b"{\"a\":", b"{", b"[[", b"\"a\":[", b"a.", b"(", b"<"];
+
+/// Bytes that stand between parts of most formats.
+pub(crate) const SEPARATORS: &[u8] = b",\n:;&={}[]\" \r\t.";
