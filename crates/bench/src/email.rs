@@ -13,7 +13,7 @@ use anyhow::{Context as _, ensure};
 use prometheus_client::registry::Registry;
 use relink_config::Config;
 use relink_core::Timestamp;
-use relink_core::account::{Account, AccountUpsert, Address, Contact, Role};
+use relink_core::account::{Account, AccountUpsert, Address, Channel, Contact, Role};
 use relink_core::attempt::{Outcome, OutcomeKind};
 use relink_core::id::{AccountRef, CaseId, ContactId, EventId, NotificationId, StepId, WorkerId};
 use relink_core::masked::{EmailAddress, Secret};
@@ -23,6 +23,7 @@ use relink_core::signal::{Signal, SignalKind, SignalSource};
 use relink_email::EmailSender;
 use relink_store::{AttemptFilter, Clock, Grouped, Store};
 use relink_worker::Metrics;
+use relink_worker::circuit::Circuit;
 use relink_worker::deliver::Courier;
 use std::ops::Range;
 use std::sync::Arc;
@@ -136,11 +137,13 @@ impl Office {
         let rules = Arc::new(config.rules());
         let store = relink_store::open(&config.store, rules, keys, Clock::System).await?;
         store.migrate().await?;
+        let metrics = Metrics::register(&mut Registry::default());
         let courier = Courier {
+            circuit: Circuit::new(Channel::Email, metrics.clone()),
             store: Arc::clone(&store),
             grouped: Grouped::new(&store),
             sender: Arc::new(sender(config)?),
-            metrics: Metrics::register(&mut Registry::default()),
+            metrics,
             worker: WorkerId::parse("bench")?,
             public_url: config.instance.public_url.clone(),
             lease: config.work.lease,
@@ -267,7 +270,7 @@ fn signal(number: &u64) -> anyhow::Result<Signal> {
 fn order(number: u64) -> anyhow::Result<MessageOrder> {
     let case_id = CaseId::opened_by(&event_id(number)?);
     let (step, contact) = (StepId::parse("first")?, ContactId::parse("user")?);
-    let channel = relink_core::account::Channel::Email;
+    let channel = Channel::Email;
     Ok(MessageOrder {
         notification_id: NotificationId::derive(case_id, &step, &contact, channel),
         case_id,

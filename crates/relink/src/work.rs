@@ -2,6 +2,7 @@
 
 use crate::args::Duty;
 use crate::failure::Failure;
+use crate::health::Health;
 use crate::parts::{self, OpenQueue};
 use crate::roles::Roles;
 use crate::switched_off::SwitchedOff;
@@ -12,6 +13,7 @@ use relink_core::id::WorkerId;
 use relink_core::sender::Sender;
 use relink_core::wire::Topic;
 use relink_store::{Grouped, Store};
+use relink_worker::circuit::Circuit;
 use relink_worker::deliver::Courier;
 use relink_worker::plan::{BATCH, Planner};
 use relink_worker::schedule::Scheduler;
@@ -26,6 +28,7 @@ pub(crate) struct Work<'a> {
     pub(crate) config: &'a Arc<Config>,
     pub(crate) store: &'a Arc<dyn Store>,
     pub(crate) queue: &'a OpenQueue,
+    pub(crate) health: &'a Health,
     pub(crate) stop: &'a CancellationToken,
 }
 
@@ -58,6 +61,7 @@ impl Work<'_> {
         if roles.has(Duty::Schedule) {
             let scheduler = Scheduler {
                 store: Arc::clone(store),
+                queue: Arc::clone(&queue),
                 metrics: metrics.clone(),
                 planned: Arc::clone(&planned),
             };
@@ -104,6 +108,7 @@ impl Work<'_> {
         concurrency: usize,
     ) -> Courier {
         Courier {
+            circuit: Circuit::new(sender.channel(), metrics.clone()),
             store: Arc::clone(self.store),
             grouped: grouped.clone(),
             sender,
@@ -117,6 +122,7 @@ impl Work<'_> {
     }
 
     fn deliver(&self, courier: Courier, topic: Topic, tasks: &mut JoinSet<Result<(), Failure>>) {
+        self.health.show(Arc::clone(&courier.circuit));
         let prefetch = u16::try_from(courier.concurrency).unwrap_or(u16::MAX);
         let (consumer, stop) = (self.queue.shared().consumer(topic, prefetch), self.stop.clone());
         tasks.spawn(async move {

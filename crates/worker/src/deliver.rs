@@ -1,11 +1,13 @@
 //! Flow 3: a due notification becomes an attempt. Gate and intent in one transaction, then the
 //! provider, then the outcome, and only then the queue forgets it.
 
+use crate::circuit::{Circuit, Leave};
 use crate::metrics::Metrics;
 use crate::patience::{GaveUp, Until, jitter, patiently};
 use crate::plan::end_unreadable;
 use relink_core::Timestamp;
 use relink_core::attempt::OutcomeKind;
+use relink_core::breaker::Evidence;
 use relink_core::id::{NotificationId, WorkerId};
 use relink_core::sender::{MessageOrder, Sender, Sent};
 use relink_core::time::since;
@@ -26,6 +28,11 @@ use tracing::Instrument as _;
 /// doubt, and the doubt's rules apply.
 const RECORD_PATIENCE: Duration = Duration::from_secs(600);
 
+/// How long a delivery waits for its provider in the hand of a worker. Then it is let go: its row
+/// in the store brings it back, and the queue need not wonder about it (RabbitMQ closes a channel
+/// that keeps a message for 30 minutes, which counts against the message).
+const HOLD: Duration = Duration::from_secs(10 * 60);
+
 /// A channel's worker. Any number may run.
 pub struct Courier {
     /// Where notifications live.
@@ -34,6 +41,8 @@ pub struct Courier {
     pub grouped: Grouped,
     /// The channel's provider.
     pub sender: Arc<dyn Sender>,
+    /// Whether it is left alone just now.
+    pub circuit: Arc<Circuit>,
     /// What is counted.
     pub metrics: Metrics,
     /// Who holds the leases.
@@ -83,8 +92,15 @@ impl Courier {
         }
     }
 
-    /// One notification: gate and intent, send, record, forget.
+    /// One notification: room at the provider, gate and intent, send, record, forget.
     pub async fn deliver(&self, delivery: Delivery, stop: &CancellationToken) {
+        let mut leave = tokio::select! {
+            biased;
+            // Dropped unsettled: others may have a better way to the provider.
+            () = stop.cancelled() => return,
+            leave = self.circuit.room() => leave,
+            () = tokio::time::sleep(HOLD) => return delivery.settle(Settlement::Done),
+        };
         let id = match DueMessage::decode(&delivery.body) {
             Ok(due) => due.notification_id,
             Err(error) => return end_unreadable(delivery, &error, stop),
@@ -104,8 +120,8 @@ impl Courier {
                 tracing::info!(notification.id = %id, %step, %state, %reason, "not sent");
                 self.metrics.notification(self.sender.channel(), &step, state, reason);
             }
-            Begin::Send(attempt) => self.attempt(&attempt).await,
-            Begin::LookUp(attempt) => self.look_up(&attempt).await,
+            Begin::Send(attempt) => self.attempt(&attempt, &mut leave).await,
+            Begin::LookUp(attempt) => self.look_up(&attempt, &mut leave).await,
         }
         delivery.settle(Settlement::Done);
     }
@@ -118,12 +134,13 @@ impl Courier {
     }
 
     /// Sends under the lease and records the outcome.
-    async fn attempt(&self, attempt: &OpenAttempt) {
+    async fn attempt(&self, attempt: &OpenAttempt, leave: &mut Leave) {
         let span = self.span(attempt, "attempt");
         async {
             let order = self.order(attempt);
             let started = Instant::now();
             let sent = self.holding_lease(attempt, self.sender.send(&order)).await;
+            leave.showed(Evidence::of_send(&sent.outcome));
             self.record(attempt, sent, started.elapsed()).await;
         }
         .instrument(span)
@@ -131,12 +148,13 @@ impl Courier {
     }
 
     /// Searches the provider's list under the lease and records what it showed.
-    async fn look_up(&self, attempt: &OpenAttempt) {
+    async fn look_up(&self, attempt: &OpenAttempt, leave: &mut Leave) {
         let span = self.span(attempt, "look_up");
         async {
             let order = self.order(attempt);
             let search = self.sender.look_up(&order, attempt.begun_at);
             let found = self.holding_lease(attempt, search).await;
+            leave.showed(Evidence::of_look_up(&found));
             tracing::info!(?found, "looked for an attempt in doubt");
             let notification = &attempt.snapshot.notification;
             let request = LookUpRequest {

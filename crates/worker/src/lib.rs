@@ -5,6 +5,7 @@
 //! Any number of workers may run: the store's leases and fences decide, never a lock here.
 //! Nothing is ever sent whose intent could not be written first.
 
+pub mod circuit;
 pub mod deliver;
 pub mod metrics;
 pub mod plan;

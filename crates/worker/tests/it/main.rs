@@ -10,6 +10,7 @@
 
 mod support;
 
+mod circuit;
 mod delivering;
 mod doubts;
 mod leases;

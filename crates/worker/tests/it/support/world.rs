@@ -1,6 +1,6 @@
 //! A store with one policy and a clock that only the scenario moves, and the parts around it.
 
-use super::{ScriptedSender, ScriptedStore};
+use super::{FakeQueue, ScriptedSender, ScriptedStore};
 use prometheus_client::registry::Registry;
 use relink_core::Timestamp;
 use relink_core::account::{Account, AccountUpsert, Channel, Contact, Role};
@@ -17,6 +17,7 @@ use relink_store::{
     AttemptRow, CaseHistory, CaseStore as _, Clock, Grouped, SignalStore as _, SqliteStore, Store,
 };
 use relink_worker::Metrics;
+use relink_worker::circuit::Circuit;
 use relink_worker::deliver::Courier;
 use relink_worker::plan::Planner;
 use relink_worker::schedule::Scheduler;
@@ -34,6 +35,8 @@ pub(crate) struct World {
     pub(crate) store: Arc<ScriptedStore>,
     pub(crate) planned: Arc<Notify>,
     pub(crate) metrics: Metrics,
+    /// Whose depth the scheduler sees.
+    pub(crate) queue: Arc<FakeQueue>,
     clock: Arc<AtomicI64>,
     registry: Registry,
     _folder: tempfile::TempDir,
@@ -54,7 +57,8 @@ impl World {
         store.migrate().await.unwrap();
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
-        Self { store, planned: Arc::default(), metrics, clock, registry, _folder: folder }
+        let (planned, queue) = Default::default();
+        Self { store, planned, metrics, queue, clock, registry, _folder: folder }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -77,12 +81,14 @@ impl World {
 
     pub(crate) fn scheduler(&self) -> Scheduler {
         let planned = Arc::clone(&self.planned);
-        Scheduler { store: self.shared(), metrics: self.metrics.clone(), planned }
+        let queue = Arc::<FakeQueue>::clone(&self.queue);
+        Scheduler { store: self.shared(), queue, metrics: self.metrics.clone(), planned }
     }
 
     pub(crate) fn courier(&self, sender: &Arc<ScriptedSender>) -> Courier {
         let (store, sender) = (self.shared(), Arc::clone(sender) as Arc<dyn Sender>);
         Courier {
+            circuit: Circuit::new(sender.channel(), self.metrics.clone()),
             grouped: Grouped::new(&store),
             store,
             sender,
