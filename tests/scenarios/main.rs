@@ -8,7 +8,9 @@
     reason = "a scenario fails by panicking"
 )]
 
+mod breaker;
 mod commands;
 mod demo;
 mod kill;
 mod main_job;
+mod outcome;

@@ -139,6 +139,7 @@ impl Office {
         store.migrate().await?;
         let metrics = Metrics::register(&mut Registry::default());
         let courier = Courier {
+            outcomes: None,
             circuit: Circuit::new(Channel::Email, metrics.clone()),
             store: Arc::clone(&store),
             grouped: Grouped::new(&store),

@@ -83,6 +83,8 @@ impl Evidence {
                 }
                 DeferralClass::Transient | DeferralClass::Soft => Self::Works,
             },
+            // Our own fault says nothing of the provider.
+            Outcome::Unknown { reason: Reason::Crashed } => Self::Nothing,
             Outcome::Unknown { reason } => Self::Fault { trouble: trouble(*reason), wish: None },
         }
     }

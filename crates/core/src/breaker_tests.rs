@@ -58,6 +58,7 @@ fn what_each_end_of_a_send_shows() {
         (deferred(Reason::ProviderBusy), "provider"),
         (deferred(Reason::QuotaReached), "provider"),
         (Outcome::Unknown { reason: Reason::ProviderError }, "provider"),
+        (Outcome::Unknown { reason: Reason::Crashed }, "nothing"),
         (deferred(Reason::CredentialsRefused), "setup"),
         (deferred(Reason::AccountSuspended), "setup"),
         (deferred(Reason::SenderRefused), "setup"),

@@ -15,6 +15,7 @@ use relink_core::wire::Topic;
 use relink_store::{Grouped, Store};
 use relink_worker::circuit::Circuit;
 use relink_worker::deliver::Courier;
+use relink_worker::outcomes::Outcomes;
 use relink_worker::plan::{BATCH, Planner};
 use relink_worker::schedule::Scheduler;
 use relink_worker::upkeep::Upkeep;
@@ -30,6 +31,14 @@ pub(crate) struct Work<'a> {
     pub(crate) queue: &'a OpenQueue,
     pub(crate) health: &'a Health,
     pub(crate) stop: &'a CancellationToken,
+}
+
+/// What the workers of both channels share.
+#[derive(Clone)]
+struct Desk {
+    grouped: Grouped,
+    outcomes: Arc<Outcomes>,
+    metrics: relink_worker::Metrics,
 }
 
 impl Work<'_> {
@@ -71,24 +80,7 @@ impl Work<'_> {
                 Ok(())
             });
         }
-        let grouped = Grouped::new(store);
-        // Also for a channel that is switched off: the gate ends what was planned for it.
-        if roles.has(Duty::Email) {
-            let sender: Arc<dyn Sender> = match self.config.email.enabled {
-                true => Arc::new(parts::email_sender(self.config)?),
-                false => Arc::new(SwitchedOff(Channel::Email)),
-            };
-            let courier = self.courier(sender, &grouped, &metrics, self.config.email.concurrency);
-            self.deliver(courier, Topic::SendEmail, tasks);
-        }
-        if roles.has(Duty::Sms) {
-            let sender: Arc<dyn Sender> = match self.config.sms.enabled {
-                true => Arc::new(parts::sms_sender(self.config)?),
-                false => Arc::new(SwitchedOff(Channel::Sms)),
-            };
-            let courier = self.courier(sender, &grouped, &metrics, self.config.sms.concurrency);
-            self.deliver(courier, Topic::SendSms, tasks);
-        }
+        self.send(roles, &metrics, tasks)?;
         if roles.has(Duty::Upkeep) {
             let upkeep = Upkeep { store: Arc::clone(store), queue, metrics };
             let stop = self.stop.clone();
@@ -100,19 +92,51 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn courier(
+    /// The channels' workers, also for a channel that is switched off: the gate ends what was
+    /// planned for it.
+    fn send(
         &self,
-        sender: Arc<dyn Sender>,
-        grouped: &Grouped,
+        roles: &Roles,
         metrics: &relink_worker::Metrics,
-        concurrency: usize,
-    ) -> Courier {
+        tasks: &mut JoinSet<Result<(), Failure>>,
+    ) -> Result<(), Failure> {
+        if !roles.has(Duty::Email) && !roles.has(Duty::Sms) {
+            return Ok(());
+        }
+        let (grouped, outcomes) = (Grouped::new(self.store), parts::outcomes(self.config)?);
+        let desk = Desk { grouped, outcomes, metrics: metrics.clone() };
+        let (replay, stop) = (desk.clone(), self.stop.clone());
+        tasks.spawn(async move {
+            replay.outcomes.run(replay.grouped, replay.metrics, stop).await;
+            Ok(())
+        });
+        if roles.has(Duty::Email) {
+            let sender: Arc<dyn Sender> = match self.config.email.enabled {
+                true => Arc::new(parts::email_sender(self.config)?),
+                false => Arc::new(SwitchedOff(Channel::Email)),
+            };
+            let courier = self.courier(sender, &desk, self.config.email.concurrency);
+            self.deliver(courier, Topic::SendEmail, tasks);
+        }
+        if roles.has(Duty::Sms) {
+            let sender: Arc<dyn Sender> = match self.config.sms.enabled {
+                true => Arc::new(parts::sms_sender(self.config)?),
+                false => Arc::new(SwitchedOff(Channel::Sms)),
+            };
+            let courier = self.courier(sender, &desk, self.config.sms.concurrency);
+            self.deliver(courier, Topic::SendSms, tasks);
+        }
+        Ok(())
+    }
+
+    fn courier(&self, sender: Arc<dyn Sender>, desk: &Desk, concurrency: usize) -> Courier {
         Courier {
-            circuit: Circuit::new(sender.channel(), metrics.clone()),
             store: Arc::clone(self.store),
-            grouped: grouped.clone(),
+            grouped: desk.grouped.clone(),
+            outcomes: Some(Arc::clone(&desk.outcomes)),
+            circuit: Circuit::new(sender.channel(), desk.metrics.clone()),
             sender,
-            metrics: metrics.clone(),
+            metrics: desk.metrics.clone(),
             worker: worker_id(),
             public_url: self.config.instance.public_url.clone(),
             lease: self.config.work.lease,

@@ -3,30 +3,26 @@
 
 use crate::circuit::{Circuit, Leave};
 use crate::metrics::Metrics;
-use crate::patience::{GaveUp, Until, jitter, patiently};
+use crate::outcomes::Outcomes;
+use crate::patience::{GaveUp, Until, patiently};
 use crate::plan::end_unreadable;
-use relink_core::Timestamp;
-use relink_core::attempt::OutcomeKind;
+use crate::record::RECORD_PATIENCE;
+use futures_util::FutureExt as _;
+use relink_core::attempt::{Outcome, Reason};
 use relink_core::breaker::Evidence;
 use relink_core::id::{NotificationId, WorkerId};
 use relink_core::sender::{MessageOrder, Sender, Sent};
-use relink_core::time::since;
 use relink_core::wire::DueMessage;
 use relink_queue::{Consumer, Delivery, Settlement};
-use relink_store::{
-    Begin, BeginRequest, FinishRequest, Finished, Grouped, LookUpRequest, OpenAttempt, Store,
-};
+use relink_store::{Begin, BeginRequest, Grouped, LookUpRequest, OpenAttempt, Store};
 use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
-
-/// How long an outcome is kept in memory while the store is down. After that the attempt is in
-/// doubt, and the doubt's rules apply.
-const RECORD_PATIENCE: Duration = Duration::from_secs(600);
 
 /// How long a delivery waits for its provider in the hand of a worker. Then it is let go: its row
 /// in the store brings it back, and the queue need not wonder about it (RabbitMQ closes a channel
@@ -39,6 +35,8 @@ pub struct Courier {
     pub store: Arc<dyn Store>,
     /// The same store, with concurrent writes sharing commits.
     pub grouped: Grouped,
+    /// Where outcomes go that the store does not take; `None`: they wait in memory alone.
+    pub outcomes: Option<Arc<Outcomes>>,
     /// The channel's provider.
     pub sender: Arc<dyn Sender>,
     /// Whether it is left alone just now.
@@ -130,7 +128,14 @@ impl Courier {
         let request =
             || BeginRequest { notification_id: id, worker: self.worker.clone(), lease: self.lease };
         let until = Until::Stop(stop.clone());
-        patiently("begin an attempt", &until, || self.grouped.begin_one(request())).await
+        patiently("begin an attempt", &until, || async {
+            // What is known of an attempt must be on record before anybody calls it a doubt.
+            if let Some(outcomes) = &self.outcomes {
+                outcomes.clear(stop).await?;
+            }
+            self.grouped.begin_one(request()).await
+        })
+        .await
     }
 
     /// Sends under the lease and records the outcome.
@@ -139,12 +144,22 @@ impl Courier {
         async {
             let order = self.order(attempt);
             let started = Instant::now();
-            let sent = self.holding_lease(attempt, self.sender.send(&order)).await;
+            let sent = self.holding_lease(attempt, self.send(&order)).await;
             leave.showed(Evidence::of_send(&sent.outcome));
             self.record(attempt, sent, started.elapsed()).await;
         }
         .instrument(span)
         .await;
+    }
+
+    /// A panic is the end of one attempt, and of nothing else.
+    async fn send(&self, order: &MessageOrder) -> Sent {
+        // What a send touches is its own, but for the sender, which every other send can bear.
+        let send = AssertUnwindSafe(self.sender.send(order));
+        send.catch_unwind().await.unwrap_or_else(|_| {
+            tracing::error!("a send ended in a panic; whether the message went out is not known");
+            Outcome::Unknown { reason: Reason::Crashed }.into()
+        })
     }
 
     /// Searches the provider's list under the lease and records what it showed.
@@ -170,54 +185,6 @@ impl Courier {
         }
         .instrument(span)
         .await;
-    }
-
-    async fn record(&self, attempt: &OpenAttempt, sent: Sent, took: Duration) {
-        let notification = &attempt.snapshot.notification;
-        let (outcome, reason) = (sent.outcome.kind(), sent.outcome.reason());
-        tracing::info!(
-            %outcome,
-            %reason,
-            provider.code = sent.provider_code,
-            duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-            "attempt ended"
-        );
-        self.metrics.attempt(notification.channel, outcome, reason);
-        let request = FinishRequest {
-            notification_id: notification.id,
-            number: attempt.number,
-            fence: notification.fence,
-            sent,
-            took,
-            jitter: jitter(),
-        };
-        let until = Until::Elapsed(RECORD_PATIENCE);
-        let recorded =
-            patiently("record an outcome", &until, || self.grouped.finish_one(request.clone()))
-                .await;
-        if let Ok(Finished::Recorded { case_opened_at, .. }) = &recorded
-            && outcome == OutcomeKind::Accepted
-            && !attempt.reminder
-        {
-            let waited = since(*case_opened_at, Timestamp::now());
-            self.metrics.accepted_after(waited.as_secs_f64());
-        }
-        self.note(attempt, recorded);
-    }
-
-    fn note(&self, attempt: &OpenAttempt, recorded: Result<Finished, GaveUp>) {
-        let notification = &attempt.snapshot.notification;
-        match recorded {
-            Ok(Finished::Recorded { state, reason, .. }) => {
-                self.metrics.notification(notification.channel, &notification.step, state, reason);
-            }
-            Ok(Finished::Late) => {
-                tracing::warn!("another worker had taken over; the outcome is kept on its attempt");
-            }
-            Err(GaveUp::OutOfTime(error) | GaveUp::Refused(error)) => {
-                tracing::error!(%error, "the outcome could not be recorded; the attempt is in doubt now");
-            }
-        }
     }
 
     /// Runs `work` and renews the lease beside it, so that a slow relay is not taken for a dead

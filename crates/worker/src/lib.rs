@@ -8,10 +8,12 @@
 pub mod circuit;
 pub mod deliver;
 pub mod metrics;
+pub mod outcomes;
 pub mod plan;
 pub mod schedule;
 pub mod upkeep;
 
 mod patience;
+mod record;
 
 pub use metrics::Metrics;

@@ -185,7 +185,8 @@ async fn a_probe_that_panics_or_has_nothing_to_send_leaves_its_place_to_the_next
 
     office.sender.then(Act::Panic);
     let (.., broken) = office.put().await;
-    assert_eq!(broken.end_whenever().await, None);
+    assert_eq!(broken.end_whenever().await, Some(Settlement::Done));
+    assert_eq!(office.world.metric(OPEN), 1.0);
     let now = Instant::now();
     let (.., good) = office.put().await;
     assert_eq!(good.end_whenever().await, Some(Settlement::Done));

@@ -15,6 +15,7 @@ mod delivering;
 mod doubts;
 mod leases;
 mod order;
+mod outcomes;
 mod planning;
 mod planning_faults;
 mod scheduling;
