@@ -8,8 +8,10 @@
     reason = "a scenario fails by panicking"
 )]
 
+mod breaker;
 mod commands;
 mod demo;
 mod kill;
 mod main_job;
 mod quarantine;
+mod outcome;

@@ -71,6 +71,16 @@ impl Corner {
         self.folder.path().join("relink.toml")
     }
 
+    /// Changes the configuration of processes that are started from now on.
+    ///
+    /// # Panics
+    /// When it does not hold `from`.
+    pub fn reconfigure(&self, from: &str, to: &str) {
+        let text = std::fs::read_to_string(self.config()).unwrap();
+        assert!(text.contains(from), "the configuration has no {from}");
+        std::fs::write(self.config(), text.replace(from, to)).unwrap();
+    }
+
     /// A process of the program with this corner's configuration. Every process gets a free
     /// port for its admin listener by the configuration's port 0.
     pub fn start(&self, arguments: &[&str]) -> Relink {
@@ -134,6 +144,16 @@ filter = "info"
 /// A port that is free now.
 fn free_port() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// Where the PostgreSQL of the tests listens.
+///
+/// # Panics
+/// When there is none.
+pub fn postgres_address() -> SocketAddr {
+    let url = server("RELINK_TEST_POSTGRES_URL");
+    let (_, rest) = url.rsplit_once('@').unwrap();
+    rest.split('/').next().unwrap().parse().unwrap()
 }
 
 fn server(variable: &str) -> String {

@@ -15,11 +15,13 @@
 mod api;
 mod corner;
 mod process;
+mod proxy;
 mod signed;
 mod wait;
 
 pub use api::Api;
-pub use corner::{Corner, Engines};
+pub use corner::{Corner, Engines, postgres_address};
 pub use process::{Relink, relink_binary};
+pub use proxy::Proxy;
 pub use signed::{Sender, WEBHOOK_SECRET, login_required};
 pub use wait::eventually;

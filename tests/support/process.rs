@@ -1,6 +1,9 @@
 //! Real processes of the real program. Killed with the test that started them; their log lines
 //! go to a file that a failing test names.
 
+use bytes::Bytes;
+use relink_http::client::{HttpClient, Limits};
+use relink_http::{HeaderMap, Method};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -57,6 +60,17 @@ impl Relink {
     /// Its log so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// What its admin listener answers to a path: status and text; `None` while it does not.
+    pub async fn admin(&self, path: &str) -> Option<(u16, String)> {
+        let log = self.log();
+        let line = log.lines().find(|line| line.contains("relink is running"))?;
+        let base = line.split("\"admin\":\"").nth(1)?.split('"').next()?;
+        let client = HttpClient::new(Limits::default()).unwrap();
+        let url = format!("{base}{path}");
+        let answer = client.call(Method::GET, &url, HeaderMap::new(), Bytes::new()).await.ok()?;
+        Some((answer.status.as_u16(), String::from_utf8_lossy(&answer.body).into_owned()))
     }
 
     /// Whether it has said that it runs.

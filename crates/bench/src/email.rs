@@ -13,7 +13,7 @@ use crate::workplace::Workplace;
 use anyhow::{Context as _, ensure};
 use prometheus_client::registry::Registry;
 use relink_config::Config;
-use relink_core::account::Address;
+use relink_core::account::{Address, Channel};
 use relink_core::attempt::{Outcome, OutcomeKind};
 use relink_core::id::{CaseId, ContactId, NotificationId, StepId, WorkerId};
 use relink_core::seal::{KEY_LEN, KeyRing, SealKey};
@@ -22,6 +22,7 @@ use relink_core::signal::SignalKind;
 use relink_email::EmailSender;
 use relink_store::{AttemptFilter, Clock, Grouped, Store};
 use relink_worker::Metrics;
+use relink_worker::circuit::Circuit;
 use relink_worker::deliver::Courier;
 use std::ops::Range;
 use std::sync::Arc;
@@ -135,11 +136,14 @@ impl Office {
         let rules = Arc::new(config.rules());
         let store = relink_store::open(&config.store, rules, keys, Clock::System).await?;
         store.migrate().await?;
+        let metrics = Metrics::register(&mut Registry::default());
         let courier = Courier {
+            outcomes: None,
+            circuit: Circuit::new(Channel::Email, metrics.clone()),
             store: Arc::clone(&store),
             grouped: Grouped::new(&store),
             sender: Arc::new(sender(config)?),
-            metrics: Metrics::register(&mut Registry::default()),
+            metrics,
             worker: WorkerId::parse("bench")?,
             public_url: config.instance.public_url.clone(),
             lease: config.work.lease,
@@ -221,7 +225,7 @@ async fn send_bare(
 fn order(number: u64) -> anyhow::Result<MessageOrder> {
     let case_id = CaseId::opened_by(&event_id(number)?);
     let (step, contact) = (StepId::parse("first")?, ContactId::parse("user")?);
-    let channel = relink_core::account::Channel::Email;
+    let channel = Channel::Email;
     Ok(MessageOrder {
         notification_id: NotificationId::derive(case_id, &step, &contact, channel),
         case_id,

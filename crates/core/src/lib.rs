@@ -18,6 +18,7 @@ pub mod notification;
 pub mod policy;
 pub mod signal;
 
+pub mod breaker;
 pub mod gate;
 pub mod next_step;
 pub mod plan;

@@ -2,10 +2,13 @@
 //! Version 1 of each form is pinned by a golden text in the tests.
 
 use crate::account::Channel;
-use crate::id::NotificationId;
+use crate::attempt::{Outcome, OutcomeKind, Reason};
+use crate::id::{NotificationId, StepId};
+use crate::sender::Sent;
 use crate::signal::Signal;
 use crate::words::words;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 words! {
     /// A stream of messages between roles; also the routing key.
@@ -49,6 +52,64 @@ pub struct DueMessage {
     pub v: u32,
     /// Which notification.
     pub notification_id: NotificationId,
+}
+
+/// How an attempt ended, kept by a worker whose store does not answer. Stays on one machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutcomeMessage {
+    /// Version of this form.
+    pub v: u32,
+    /// Which notification.
+    pub notification_id: NotificationId,
+    /// The attempt's number.
+    pub number: u32,
+    /// The fence of its lease: who took over since is not overwritten.
+    pub fence: i64,
+    /// Over what.
+    pub channel: Channel,
+    /// The policy step.
+    pub step: StepId,
+    /// Whether an earlier message of the case had gone out.
+    pub reminder: bool,
+    /// How it ended.
+    pub outcome: OutcomeKind,
+    /// Why.
+    pub reason: Reason,
+    /// The provider's wish, in milliseconds.
+    pub retry_after_ms: Option<u64>,
+    /// The provider's id of the message.
+    pub provider_message_id: Option<String>,
+    /// The provider's own code.
+    pub provider_code: Option<String>,
+    /// How long the send took, in milliseconds.
+    pub took_ms: u64,
+}
+
+impl OutcomeMessage {
+    /// The bytes that are kept.
+    pub fn encode(&self) -> Vec<u8> {
+        encode(self)
+    }
+
+    /// # Errors
+    /// See [`WireError`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
+        decode(bytes)
+    }
+
+    /// What was handed in to be kept.
+    pub fn sent(&self) -> Sent {
+        let reason = self.reason;
+        let retry_after = self.retry_after_ms.map(Duration::from_millis);
+        let outcome = match self.outcome {
+            OutcomeKind::Accepted => Outcome::Accepted,
+            OutcomeKind::Deferred => Outcome::Deferred { reason, retry_after },
+            OutcomeKind::Rejected => Outcome::Rejected { reason },
+            OutcomeKind::Unknown => Outcome::Unknown { reason },
+        };
+        let Self { provider_message_id, provider_code, .. } = self.clone();
+        Sent { outcome, provider_message_id, provider_code }
+    }
 }
 
 /// Why bytes from the queue could not be used.
@@ -120,12 +181,19 @@ mod tests {
     const SIGNAL_V1: &str = r#"{"v":1,"signal":{"event_id":"evt-1","account_ref":"clinic_1","kind":"login_required","source":"cobalt_webhook","occurred_at":"2025-10-21T14:30:00Z","received_at":"2025-10-21T14:30:01Z","emr_instance_domain":"https://your-emr-instance.com","error_type":"password_expired","digest":"00ff","trace":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}}"#;
     const DUE_V1: &str = r#"{"v":1,"notification_id":"2639c97f-0d8e-56e7-a3f0-48f01b3f9f71"}"#;
 
+    const OUTCOME_V1: &str = r#"{"v":1,"notification_id":"2639c97f-0d8e-56e7-a3f0-48f01b3f9f71","number":2,"fence":7,"channel":"email","step":"first","reminder":false,"outcome":"deferred","reason":"provider_busy","retry_after_ms":30000,"provider_message_id":null,"provider_code":"421 4.7.0","took_ms":120}"#;
+
     #[test]
     fn version_one_is_read_and_written_to_the_letter() {
         let signal = SignalMessage::decode(SIGNAL_V1.as_bytes()).unwrap();
         assert_eq!(SignalMessage::encode(&signal.signal), SIGNAL_V1.as_bytes());
         let due = DueMessage::decode(DUE_V1.as_bytes()).unwrap();
         assert_eq!(DueMessage::encode(due.notification_id), DUE_V1.as_bytes());
+        let outcome = OutcomeMessage::decode(OUTCOME_V1.as_bytes()).unwrap();
+        assert_eq!(outcome.encode(), OUTCOME_V1.as_bytes());
+        let retry_after = Some(Duration::from_secs(30));
+        let busy = Outcome::Deferred { reason: Reason::ProviderBusy, retry_after };
+        assert_eq!(outcome.sent().outcome, busy);
     }
 
     #[test]
@@ -143,6 +211,7 @@ mod tests {
         fn no_bytes_make_decoding_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..400)) {
             let _ = SignalMessage::decode(&bytes);
             let _ = DueMessage::decode(&bytes);
+            let _ = OutcomeMessage::decode(&bytes);
         }
     }
 }

@@ -5,6 +5,7 @@
 use relink_queue::Queue;
 use relink_queue::log::SegmentLog;
 use relink_store::Store;
+use relink_worker::circuit::Circuit;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,21 +18,31 @@ const EVERY: Duration = Duration::from_secs(3);
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Health {
     needs: Arc<Mutex<BTreeMap<&'static str, Option<String>>>>,
+    /// Shown, and no need: a restart or less traffic would not bring a provider back.
+    circuits: Arc<Mutex<Vec<Arc<Circuit>>>>,
 }
 
 /// What a need says of itself before the first look.
 const UNSEEN: &str = "not looked at yet";
 
 impl Health {
-    /// Whether everything is there, and a line for each need.
+    /// Whether everything is there, and a line for each need and each channel.
     pub(crate) fn report(&self) -> (bool, String) {
         let needs = self.needs.lock().unwrap_or_else(PoisonError::into_inner);
         let ready = needs.values().all(Option::is_none);
-        let lines: Vec<String> = needs
-            .iter()
-            .map(|(need, fault)| format!("{need}: {}\n", fault.as_deref().unwrap_or("ok")))
-            .collect();
-        (ready, lines.concat())
+        let line =
+            |(what, fault): (&str, Option<&str>)| format!("{what}: {}\n", fault.unwrap_or("ok"));
+        let mut lines: String =
+            needs.iter().map(|(need, fault)| line((need, fault.as_deref()))).collect();
+        for circuit in self.circuits.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            lines += &line((circuit.channel().as_str(), circuit.trouble().as_deref()));
+        }
+        (ready, lines)
+    }
+
+    /// From now on the report shows how this channel's provider stands.
+    pub(crate) fn show(&self, circuit: Arc<Circuit>) {
+        self.circuits.lock().unwrap_or_else(PoisonError::into_inner).push(circuit);
     }
 
     /// Names a need before the first look at it, so that nobody is called ready by default.

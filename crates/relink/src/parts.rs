@@ -14,6 +14,7 @@ use relink_queue::{DeadLetters, Queue};
 use relink_receiver::quarantine::{self, Folder, Quarantine};
 use relink_sms::SmsSender;
 use relink_store::{Clock, Store};
+use relink_worker::outcomes::Outcomes;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -141,6 +142,11 @@ pub(crate) fn dead_letters(config: &Config) -> Result<Box<dyn DeadLetters>, Fail
             Ok(RabbitQueue::new(rabbit.clone(), "relink dead").dead_letters())
         }
     }
+}
+
+/// Where a worker keeps outcomes that its store does not take.
+pub(crate) fn outcomes(config: &Config) -> Result<Arc<Outcomes>, Failure> {
+    Ok(Outcomes::open(&data_dir(config)?.join("outcomes"), spool_key(config)?)?)
 }
 
 /// The store, not yet checked.

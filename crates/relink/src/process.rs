@@ -127,7 +127,7 @@ impl Process {
         let Self { config, roles, mut registry, spool, store, queue, receiver, web, admin } = self;
         let shared_queue = queue.as_ref().map(OpenQueue::shared);
         if let (Some(store), Some(queue)) = (&store, &queue) {
-            let work = Work { config: &config, store, queue, stop: &stop };
+            let work = Work { config: &config, store, queue, health: &health, stop: &stop };
             work.start(&roles, &mut registry, &mut tasks)?;
         }
         if let Some((receiver, listener)) = receiver {

@@ -2,6 +2,7 @@
 
 use crate::args::Duty;
 use crate::failure::Failure;
+use crate::health::Health;
 use crate::parts::{self, OpenQueue};
 use crate::roles::Roles;
 use crate::switched_off::SwitchedOff;
@@ -12,7 +13,9 @@ use relink_core::id::WorkerId;
 use relink_core::sender::Sender;
 use relink_core::wire::Topic;
 use relink_store::{Grouped, Store};
+use relink_worker::circuit::Circuit;
 use relink_worker::deliver::Courier;
+use relink_worker::outcomes::Outcomes;
 use relink_worker::plan::{BATCH, Planner};
 use relink_worker::schedule::Scheduler;
 use relink_worker::upkeep::Upkeep;
@@ -26,7 +29,16 @@ pub(crate) struct Work<'a> {
     pub(crate) config: &'a Arc<Config>,
     pub(crate) store: &'a Arc<dyn Store>,
     pub(crate) queue: &'a OpenQueue,
+    pub(crate) health: &'a Health,
     pub(crate) stop: &'a CancellationToken,
+}
+
+/// What the workers of both channels share.
+#[derive(Clone)]
+struct Desk {
+    grouped: Grouped,
+    outcomes: Arc<Outcomes>,
+    metrics: relink_worker::Metrics,
 }
 
 impl Work<'_> {
@@ -58,6 +70,7 @@ impl Work<'_> {
         if roles.has(Duty::Schedule) {
             let scheduler = Scheduler {
                 store: Arc::clone(store),
+                queue: Arc::clone(&queue),
                 metrics: metrics.clone(),
                 planned: Arc::clone(&planned),
             };
@@ -67,24 +80,7 @@ impl Work<'_> {
                 Ok(())
             });
         }
-        let grouped = Grouped::new(store);
-        // Also for a channel that is switched off: the gate ends what was planned for it.
-        if roles.has(Duty::Email) {
-            let sender: Arc<dyn Sender> = match self.config.email.enabled {
-                true => Arc::new(parts::email_sender(self.config)?),
-                false => Arc::new(SwitchedOff(Channel::Email)),
-            };
-            let courier = self.courier(sender, &grouped, &metrics, self.config.email.concurrency);
-            self.deliver(courier, Topic::SendEmail, tasks);
-        }
-        if roles.has(Duty::Sms) {
-            let sender: Arc<dyn Sender> = match self.config.sms.enabled {
-                true => Arc::new(parts::sms_sender(self.config)?),
-                false => Arc::new(SwitchedOff(Channel::Sms)),
-            };
-            let courier = self.courier(sender, &grouped, &metrics, self.config.sms.concurrency);
-            self.deliver(courier, Topic::SendSms, tasks);
-        }
+        self.send(roles, &metrics, tasks)?;
         if roles.has(Duty::Upkeep) {
             let upkeep = Upkeep { store: Arc::clone(store), queue, metrics };
             let stop = self.stop.clone();
@@ -96,18 +92,51 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn courier(
+    /// The channels' workers, also for a channel that is switched off: the gate ends what was
+    /// planned for it.
+    fn send(
         &self,
-        sender: Arc<dyn Sender>,
-        grouped: &Grouped,
+        roles: &Roles,
         metrics: &relink_worker::Metrics,
-        concurrency: usize,
-    ) -> Courier {
+        tasks: &mut JoinSet<Result<(), Failure>>,
+    ) -> Result<(), Failure> {
+        if !roles.has(Duty::Email) && !roles.has(Duty::Sms) {
+            return Ok(());
+        }
+        let (grouped, outcomes) = (Grouped::new(self.store), parts::outcomes(self.config)?);
+        let desk = Desk { grouped, outcomes, metrics: metrics.clone() };
+        let (replay, stop) = (desk.clone(), self.stop.clone());
+        tasks.spawn(async move {
+            replay.outcomes.run(replay.grouped, replay.metrics, stop).await;
+            Ok(())
+        });
+        if roles.has(Duty::Email) {
+            let sender: Arc<dyn Sender> = match self.config.email.enabled {
+                true => Arc::new(parts::email_sender(self.config)?),
+                false => Arc::new(SwitchedOff(Channel::Email)),
+            };
+            let courier = self.courier(sender, &desk, self.config.email.concurrency);
+            self.deliver(courier, Topic::SendEmail, tasks);
+        }
+        if roles.has(Duty::Sms) {
+            let sender: Arc<dyn Sender> = match self.config.sms.enabled {
+                true => Arc::new(parts::sms_sender(self.config)?),
+                false => Arc::new(SwitchedOff(Channel::Sms)),
+            };
+            let courier = self.courier(sender, &desk, self.config.sms.concurrency);
+            self.deliver(courier, Topic::SendSms, tasks);
+        }
+        Ok(())
+    }
+
+    fn courier(&self, sender: Arc<dyn Sender>, desk: &Desk, concurrency: usize) -> Courier {
         Courier {
             store: Arc::clone(self.store),
-            grouped: grouped.clone(),
+            grouped: desk.grouped.clone(),
+            outcomes: Some(Arc::clone(&desk.outcomes)),
+            circuit: Circuit::new(sender.channel(), desk.metrics.clone()),
             sender,
-            metrics: metrics.clone(),
+            metrics: desk.metrics.clone(),
             worker: worker_id(),
             public_url: self.config.instance.public_url.clone(),
             lease: self.config.work.lease,
@@ -117,6 +146,7 @@ impl Work<'_> {
     }
 
     fn deliver(&self, courier: Courier, topic: Topic, tasks: &mut JoinSet<Result<(), Failure>>) {
+        self.health.show(Arc::clone(&courier.circuit));
         let prefetch = u16::try_from(courier.concurrency).unwrap_or(u16::MAX);
         let (consumer, stop) = (self.queue.shared().consumer(topic, prefetch), self.stop.clone());
         tasks.spawn(async move {

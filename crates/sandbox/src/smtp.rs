@@ -10,6 +10,7 @@ use relink_core::Timestamp;
 use relink_core::account::Channel;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -37,6 +38,8 @@ pub enum MailFault {
     HangUp(Phase),
     /// Takes the mail and closes the connection instead of answering: the sender is in doubt.
     AcceptAndHangUp,
+    /// Takes the mail and answers only after this long.
+    AcceptAndStall(Duration),
 }
 
 /// The running server.
@@ -211,8 +214,10 @@ impl Session {
             return self.answer(end, "").await;
         }
         let number = self.keep(&transaction.to, &mail);
-        if matches!(transaction.fault, Some(MailFault::AcceptAndHangUp)) {
-            return Ok(Next::Close);
+        match transaction.fault {
+            Some(MailFault::AcceptAndHangUp) => return Ok(Next::Close),
+            Some(MailFault::AcceptAndStall(wait)) => tokio::time::sleep(wait).await,
+            Some(MailFault::Refuse(..) | MailFault::HangUp(_)) | None => {}
         }
         self.reply(&format!("250 2.0.0 OK: queued as SANDBOX{number}")).await?;
         Ok(Next::Go)
@@ -286,8 +291,12 @@ fn went(fault: Option<&MailFault>, at: Phase) -> Went {
         Some(MailFault::Refuse(phase, reply)) if *phase == at => Went::Refused(reply),
         Some(MailFault::HangUp(phase)) if *phase == at => Went::HungUp,
         // Strikes only once the mail is taken.
-        Some(MailFault::Refuse(..) | MailFault::HangUp(_) | MailFault::AcceptAndHangUp) | None => {
-            Went::Well
-        }
+        Some(
+            MailFault::Refuse(..)
+            | MailFault::HangUp(_)
+            | MailFault::AcceptAndHangUp
+            | MailFault::AcceptAndStall(_),
+        )
+        | None => Went::Well,
     }
 }

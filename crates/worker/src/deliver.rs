@@ -1,20 +1,22 @@
 //! Flow 3: a due notification becomes an attempt. Gate and intent in one transaction, then the
 //! provider, then the outcome, and only then the queue forgets it.
 
+use crate::circuit::{Circuit, Leave};
 use crate::metrics::Metrics;
-use crate::patience::{GaveUp, Until, jitter, patiently};
+use crate::outcomes::Outcomes;
+use crate::patience::{GaveUp, Until, patiently};
 use crate::plan::end_unreadable;
-use relink_core::Timestamp;
-use relink_core::attempt::OutcomeKind;
+use crate::record::RECORD_PATIENCE;
+use futures_util::FutureExt as _;
+use relink_core::attempt::{Outcome, Reason};
+use relink_core::breaker::Evidence;
 use relink_core::id::{NotificationId, WorkerId};
 use relink_core::sender::{MessageOrder, Sender, Sent};
-use relink_core::time::since;
 use relink_core::wire::DueMessage;
 use relink_queue::{Consumer, Delivery, Settlement};
-use relink_store::{
-    Begin, BeginRequest, FinishRequest, Finished, Grouped, LookUpRequest, OpenAttempt, Store,
-};
+use relink_store::{Begin, BeginRequest, Grouped, LookUpRequest, OpenAttempt, Store};
 use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
@@ -22,9 +24,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
-/// How long an outcome is kept in memory while the store is down. After that the attempt is in
-/// doubt, and the doubt's rules apply.
-const RECORD_PATIENCE: Duration = Duration::from_secs(600);
+/// How long a delivery waits for its provider in the hand of a worker. Then it is let go: its row
+/// in the store brings it back, and the queue need not wonder about it (RabbitMQ closes a channel
+/// that keeps a message for 30 minutes, which counts against the message).
+const HOLD: Duration = Duration::from_secs(10 * 60);
 
 /// A channel's worker. Any number may run.
 pub struct Courier {
@@ -32,8 +35,12 @@ pub struct Courier {
     pub store: Arc<dyn Store>,
     /// The same store, with concurrent writes sharing commits.
     pub grouped: Grouped,
+    /// Where outcomes go that the store does not take; `None`: they wait in memory alone.
+    pub outcomes: Option<Arc<Outcomes>>,
     /// The channel's provider.
     pub sender: Arc<dyn Sender>,
+    /// Whether it is left alone just now.
+    pub circuit: Arc<Circuit>,
     /// What is counted.
     pub metrics: Metrics,
     /// Who holds the leases.
@@ -83,8 +90,15 @@ impl Courier {
         }
     }
 
-    /// One notification: gate and intent, send, record, forget.
+    /// One notification: room at the provider, gate and intent, send, record, forget.
     pub async fn deliver(&self, delivery: Delivery, stop: &CancellationToken) {
+        let mut leave = tokio::select! {
+            biased;
+            // Dropped unsettled: others may have a better way to the provider.
+            () = stop.cancelled() => return,
+            leave = self.circuit.room() => leave,
+            () = tokio::time::sleep(HOLD) => return delivery.settle(Settlement::Done),
+        };
         let id = match DueMessage::decode(&delivery.body) {
             Ok(due) => due.notification_id,
             Err(error) => return end_unreadable(delivery, &error, stop),
@@ -104,8 +118,8 @@ impl Courier {
                 tracing::info!(notification.id = %id, %step, %state, %reason, "not sent");
                 self.metrics.notification(self.sender.channel(), &step, state, reason);
             }
-            Begin::Send(attempt) => self.attempt(&attempt).await,
-            Begin::LookUp(attempt) => self.look_up(&attempt).await,
+            Begin::Send(attempt) => self.attempt(&attempt, &mut leave).await,
+            Begin::LookUp(attempt) => self.look_up(&attempt, &mut leave).await,
         }
         delivery.settle(Settlement::Done);
     }
@@ -114,29 +128,48 @@ impl Courier {
         let request =
             || BeginRequest { notification_id: id, worker: self.worker.clone(), lease: self.lease };
         let until = Until::Stop(stop.clone());
-        patiently("begin an attempt", &until, || self.grouped.begin_one(request())).await
+        patiently("begin an attempt", &until, || async {
+            // What is known of an attempt must be on record before anybody calls it a doubt.
+            if let Some(outcomes) = &self.outcomes {
+                outcomes.clear(stop).await?;
+            }
+            self.grouped.begin_one(request()).await
+        })
+        .await
     }
 
     /// Sends under the lease and records the outcome.
-    async fn attempt(&self, attempt: &OpenAttempt) {
+    async fn attempt(&self, attempt: &OpenAttempt, leave: &mut Leave) {
         let span = self.span(attempt, "attempt");
         async {
             let order = self.order(attempt);
             let started = Instant::now();
-            let sent = self.holding_lease(attempt, self.sender.send(&order)).await;
+            let sent = self.holding_lease(attempt, self.send(&order)).await;
+            leave.showed(Evidence::of_send(&sent.outcome));
             self.record(attempt, sent, started.elapsed()).await;
         }
         .instrument(span)
         .await;
     }
 
+    /// A panic is the end of one attempt, and of nothing else.
+    async fn send(&self, order: &MessageOrder) -> Sent {
+        // What a send touches is its own, but for the sender, which every other send can bear.
+        let send = AssertUnwindSafe(self.sender.send(order));
+        send.catch_unwind().await.unwrap_or_else(|_| {
+            tracing::error!("a send ended in a panic; whether the message went out is not known");
+            Outcome::Unknown { reason: Reason::Crashed }.into()
+        })
+    }
+
     /// Searches the provider's list under the lease and records what it showed.
-    async fn look_up(&self, attempt: &OpenAttempt) {
+    async fn look_up(&self, attempt: &OpenAttempt, leave: &mut Leave) {
         let span = self.span(attempt, "look_up");
         async {
             let order = self.order(attempt);
             let search = self.sender.look_up(&order, attempt.begun_at);
             let found = self.holding_lease(attempt, search).await;
+            leave.showed(Evidence::of_look_up(&found));
             tracing::info!(?found, "looked for an attempt in doubt");
             let notification = &attempt.snapshot.notification;
             let request = LookUpRequest {
@@ -152,54 +185,6 @@ impl Courier {
         }
         .instrument(span)
         .await;
-    }
-
-    async fn record(&self, attempt: &OpenAttempt, sent: Sent, took: Duration) {
-        let notification = &attempt.snapshot.notification;
-        let (outcome, reason) = (sent.outcome.kind(), sent.outcome.reason());
-        tracing::info!(
-            %outcome,
-            %reason,
-            provider.code = sent.provider_code,
-            duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-            "attempt ended"
-        );
-        self.metrics.attempt(notification.channel, outcome, reason);
-        let request = FinishRequest {
-            notification_id: notification.id,
-            number: attempt.number,
-            fence: notification.fence,
-            sent,
-            took,
-            jitter: jitter(),
-        };
-        let until = Until::Elapsed(RECORD_PATIENCE);
-        let recorded =
-            patiently("record an outcome", &until, || self.grouped.finish_one(request.clone()))
-                .await;
-        if let Ok(Finished::Recorded { case_opened_at, .. }) = &recorded
-            && outcome == OutcomeKind::Accepted
-            && !attempt.reminder
-        {
-            let waited = since(*case_opened_at, Timestamp::now());
-            self.metrics.accepted_after(waited.as_secs_f64());
-        }
-        self.note(attempt, recorded);
-    }
-
-    fn note(&self, attempt: &OpenAttempt, recorded: Result<Finished, GaveUp>) {
-        let notification = &attempt.snapshot.notification;
-        match recorded {
-            Ok(Finished::Recorded { state, reason, .. }) => {
-                self.metrics.notification(notification.channel, &notification.step, state, reason);
-            }
-            Ok(Finished::Late) => {
-                tracing::warn!("another worker had taken over; the outcome is kept on its attempt");
-            }
-            Err(GaveUp::OutOfTime(error) | GaveUp::Refused(error)) => {
-                tracing::error!(%error, "the outcome could not be recorded; the attempt is in doubt now");
-            }
-        }
     }
 
     /// Runs `work` and renews the lease beside it, so that a slow relay is not taken for a dead

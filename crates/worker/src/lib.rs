@@ -5,12 +5,15 @@
 //! Any number of workers may run: the store's leases and fences decide, never a lock here.
 //! Nothing is ever sent whose intent could not be written first.
 
+pub mod circuit;
 pub mod deliver;
 pub mod metrics;
+pub mod outcomes;
 pub mod plan;
 pub mod schedule;
 pub mod upkeep;
 
 mod patience;
+mod record;
 
 pub use metrics::Metrics;

@@ -9,6 +9,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use relink_core::account::Channel;
 use relink_core::attempt::{OutcomeKind, Reason};
+use relink_core::breaker::{Fault, Trouble};
 use relink_core::id::StepId;
 use relink_core::notification::NotificationState;
 use relink_core::plan::SignalResult;
@@ -40,6 +41,11 @@ struct QueueLabels {
     queue: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ChannelLabels {
+    channel: &'static str,
+}
+
 /// The counters and gauges of a worker. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Metrics {
@@ -48,6 +54,8 @@ pub struct Metrics {
     attempts: Family<AttemptLabels, Counter>,
     to_accepted: Histogram,
     queue_depth: Family<QueueLabels, Gauge>,
+    breaker_open: Family<ChannelLabels, Gauge>,
+    channel_paused: Family<ChannelLabels, Gauge>,
     pub(crate) cases_open: Gauge,
     pub(crate) unknown_open: Gauge,
     pub(crate) sends_after_repair: Gauge,
@@ -65,6 +73,8 @@ impl Metrics {
             // 50 ms to about 29 h: the settling time alone is minutes.
             to_accepted: Histogram::new(exponential_buckets(0.05, 2.0, 22)),
             queue_depth: Family::default(),
+            breaker_open: Family::default(),
+            channel_paused: Family::default(),
             cases_open: Gauge::default(),
             unknown_open: Gauge::default(),
             sends_after_repair: Gauge::default(),
@@ -89,6 +99,16 @@ impl Metrics {
             it.to_accepted.clone(),
         );
         registry.register("relink_queue_depth", "Messages waiting", it.queue_depth.clone());
+        registry.register(
+            "relink_breaker_open",
+            "1 while sends of the channel wait, because its provider is out of order or refuses us",
+            it.breaker_open.clone(),
+        );
+        registry.register(
+            "relink_channel_paused",
+            "1 while the provider refuses the channel's set-up: somebody has to mend it",
+            it.channel_paused.clone(),
+        );
         registry.register("relink_cases_open", "Open cases", it.cases_open.clone());
         registry.register("relink_unknown_open", "Notifications in doubt", it.unknown_open.clone());
         registry.register(
@@ -138,6 +158,13 @@ impl Metrics {
             reason: reason.as_str(),
         };
         self.attempts.get_or_create(&labels).inc();
+    }
+
+    pub(crate) fn circuit(&self, channel: Channel, trouble: Option<Trouble>) {
+        let labels = ChannelLabels { channel: channel.as_str() };
+        let paused = trouble.is_some_and(|trouble| trouble.fault == Fault::Configuration);
+        self.breaker_open.get_or_create(&labels).set(i64::from(trouble.is_some()));
+        self.channel_paused.get_or_create(&labels).set(i64::from(paused));
     }
 
     pub(crate) fn accepted_after(&self, seconds: f64) {

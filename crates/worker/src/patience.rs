@@ -68,7 +68,7 @@ where
 
 /// Whether the fault is the store's as a whole and says nothing about what was to be written:
 /// it passes by itself or by an operator's hand, and must not cost a message its place.
-fn is_worth_waiting_for(error: &StoreError) -> bool {
+pub(crate) fn is_worth_waiting_for(error: &StoreError) -> bool {
     match error {
         StoreError::Unavailable(_) | StoreError::Disk(_) | StoreError::Schema(_) => true,
         StoreError::Sealed(_) | StoreError::Refused(_) => false,

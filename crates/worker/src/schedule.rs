@@ -1,6 +1,7 @@
 //! Timers: what is due is taken from the store and published as an id. The only publisher of
 //! due notifications. What was published and stays untouched is due again two minutes later,
-//! which repairs purged and deleted queues, a swapped broker, and a crash between the two.
+//! which repairs purged and deleted queues, a swapped broker, and a crash between the two. A
+//! channel whose queue is deep, because its provider is away, gets no more copies meanwhile.
 
 use crate::metrics::Metrics;
 use crate::patience::jitter;
@@ -8,7 +9,7 @@ use bytes::Bytes;
 use relink_core::id::NotificationId;
 use relink_core::retry::reconnect_wait;
 use relink_core::wire::{DueMessage, Topic};
-use relink_queue::{OutMessage, Published, Publisher};
+use relink_queue::{OutMessage, Published, Publisher, Queue};
 use relink_store::{Due, Store, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,10 @@ use tokio_util::sync::CancellationToken;
 /// Rows taken at once.
 const BATCH: usize = 256;
 
+/// Ids waiting in a channel's queue from which on no more are put there. What is due then comes
+/// again two minutes later: an outage of days must not fill the broker with copies.
+pub const DEEP: u64 = 20_000;
+
 /// The longest sleep between two looks: other processes plan too, and their commits are not
 /// announced here.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
@@ -26,6 +31,8 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 pub struct Scheduler {
     /// Where timers live.
     pub store: Arc<dyn Store>,
+    /// Whose depth bounds what is published.
+    pub queue: Arc<dyn Queue>,
     /// What is counted.
     pub metrics: Metrics,
     /// Told by planners in this process.
@@ -37,7 +44,7 @@ pub struct Scheduler {
 pub enum Step {
     /// Nothing was due.
     Idle,
-    /// This many were published.
+    /// This many were taken, and published unless their queue is deep.
     Published(usize),
     /// Some could not be published and were given back.
     Faulty,
@@ -77,7 +84,7 @@ impl Scheduler {
         }
     }
 
-    /// Takes what is due, publishes it, gives back what the queue did not store.
+    /// Takes what is due, publishes it where there is room, gives back what the queue did not store.
     ///
     /// # Errors
     /// The store could not say what is due; nothing was taken.
@@ -90,6 +97,9 @@ impl Scheduler {
         for topic in [Topic::SendEmail, Topic::SendSms] {
             let group: Vec<&Due> =
                 due.iter().filter(|due| Topic::for_channel(due.channel) == Some(topic)).collect();
+            if group.is_empty() || self.is_deep(topic).await {
+                continue;
+            }
             unpublished.extend(publish(publisher, topic, &group).await);
         }
         if unpublished.is_empty() {
@@ -100,6 +110,15 @@ impl Scheduler {
             tracing::warn!(%error, count = unpublished.len(), "could not give back, due again in two minutes");
         }
         Ok(Step::Faulty)
+    }
+
+    async fn is_deep(&self, topic: Topic) -> bool {
+        // A queue that does not say is asked to take them.
+        let deep = self.queue.depth(topic).await.is_some_and(|depth| depth >= DEEP);
+        if deep {
+            tracing::debug!(%topic, "the queue is deep: what is due comes again later");
+        }
+        deep
     }
 
     async fn until_next_due(&self) -> Duration {
@@ -116,9 +135,6 @@ async fn publish(
     topic: Topic,
     group: &[&Due],
 ) -> Vec<NotificationId> {
-    if group.is_empty() {
-        return Vec::new();
-    }
     let messages: Vec<OutMessage> = group
         .iter()
         .map(|due| OutMessage {

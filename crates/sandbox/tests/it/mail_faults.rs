@@ -37,7 +37,9 @@ async fn a_fault_strikes_at_its_point_and_the_next_mail_goes_through() {
                     assert_eq!(last, "451 4.7.1 later");
                     assert!(smtp.say("RSET").await.starts_with("250 "));
                 }
-                MailFault::HangUp(_) | MailFault::AcceptAndHangUp => {
+                MailFault::HangUp(_)
+                | MailFault::AcceptAndHangUp
+                | MailFault::AcceptAndStall(_) => {
                     assert_eq!(last, "");
                     smtp = Smtp::open(catcher.address).await;
                 }
@@ -58,5 +60,18 @@ async fn a_mail_can_be_taken_without_an_answer() {
     catcher.script.push(MailFault::AcceptAndHangUp);
     let heard = send(&mut Smtp::open(catcher.address).await).await;
     assert_eq!((heard.len(), heard[3].as_str()), (4, ""));
+    assert_eq!(inbox.len(), 1);
+}
+
+#[tokio::test]
+async fn a_mail_can_be_taken_with_a_late_answer() {
+    let (inbox, stop) = (Inbox::default(), CancellationToken::new());
+    let catcher = MailCatcher::start(ANY, inbox.clone(), stop.clone()).await.unwrap();
+    let _stop = stop.drop_guard();
+    let stall = std::time::Duration::from_millis(300);
+    catcher.script.push(MailFault::AcceptAndStall(stall));
+    let begun = std::time::Instant::now();
+    let heard = send(&mut Smtp::open(catcher.address).await).await;
+    assert!(heard[3].starts_with("250 ") && begun.elapsed() >= stall, "{heard:?}");
     assert_eq!(inbox.len(), 1);
 }

@@ -92,7 +92,7 @@ async fn what_a_look_up_showed_is_kept_until_the_store_takes_it() {
 }
 
 #[tokio::test]
-async fn a_panic_leaves_the_message_to_others_and_its_attempt_in_doubt() {
+async fn a_panic_ends_one_attempt_as_crashed_and_a_second_one_the_notification() {
     let world = World::new().await;
     let (case, id) = world.due_email("clinic_1").await;
     let (_, next) = world.due_email("clinic_2").await;
@@ -104,28 +104,55 @@ async fn a_panic_leaves_the_message_to_others_and_its_attempt_in_doubt() {
     let stop = CancellationToken::new();
     let running = tokio::spawn(Arc::new(courier).run(consumer, stop.clone()));
     let (broken, good) = (inlet.put_due(id), inlet.put_due(next));
-    assert_eq!(broken.end().await, None);
+    assert_eq!(broken.end().await, Some(Settlement::Done));
     assert_eq!(good.end().await, Some(Settlement::Done), "the place is free again");
     stop.cancel();
     soon("the courier's end", running).await.unwrap();
     assert!(inlet.stopped.load(Ordering::SeqCst));
 
-    assert_eq!(world.stands(case, id).await.0, NotificationState::Sending);
+    let crashed = (Some(OutcomeKind::Unknown), Some(Reason::Crashed));
+    let row = &world.attempts(case).await[0];
+    assert_eq!((row.outcome, row.reason), crashed);
+    assert_eq!(world.stands(case, id).await.0, NotificationState::Doubtful);
+    // Not at once, and then the same message, should both arrive.
+    deliver(&world, &sender, id).await;
+    assert_eq!(sender.orders().len(), 2);
+    world.advance(MINUTE);
+    sender.then(Act::Panic);
+    deliver(&world, &sender, id).await;
+    let orders = sender.orders();
+    assert_eq!(orders[0].notification_id, orders[2].notification_id);
+    assert_eq!(orders[0].link, orders[2].link);
+    let row = &world.attempts(case).await[1];
+    assert_eq!((row.outcome, row.reason), crashed);
+    let dead = (NotificationState::Dead, Some(Reason::InDoubt));
+    assert_eq!(world.stands(case, id).await, dead);
+}
+
+#[tokio::test]
+async fn an_attempt_whose_worker_is_gone_is_in_doubt_once_its_lease_is_over() {
+    let world = World::new().await;
+    let (case, id) = world.due_email("clinic_1").await;
+    let sender = ScriptedSender::on(Channel::Email);
+    sender.then(Act::When(Arc::default()));
+    let courier = world.courier(&sender);
+    let (in_hand, receipt) = delivery(DueMessage::encode(id));
+    let gone = tokio::spawn(async move {
+        courier.deliver(in_hand, &CancellationToken::new()).await;
+    });
+    soon("the send", sender.begun.notified()).await;
+    gone.abort();
+    assert_eq!(receipt.end().await, None);
     assert_eq!(world.attempts(case).await[0].finished_at, None);
     // The queue gives it out again at once: nothing happens before the lease is over.
     deliver(&world, &sender, id).await;
-    assert_eq!(sender.orders().len(), 2);
+    assert_eq!(sender.orders().len(), 1);
     world.advance(Duration::from_secs(121));
     deliver(&world, &sender, id).await;
     let rows = world.attempts(case).await;
-    assert_eq!(
-        (rows[0].outcome, rows[0].reason),
-        (Some(OutcomeKind::Unknown), Some(Reason::Crashed))
-    );
+    let crashed = (Some(OutcomeKind::Unknown), Some(Reason::Crashed));
+    assert_eq!((rows[0].outcome, rows[0].reason), crashed);
     assert_eq!(rows[1].outcome, Some(OutcomeKind::Accepted));
-    let orders = sender.orders();
-    assert_eq!(orders[0].notification_id, orders[2].notification_id);
-    assert_eq!(orders[0].link, orders[2].link, "the same message, should both arrive");
 }
 
 #[tokio::test]

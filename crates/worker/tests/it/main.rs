@@ -10,10 +10,12 @@
 
 mod support;
 
+mod circuit;
 mod delivering;
 mod doubts;
 mod leases;
 mod order;
+mod outcomes;
 mod planning;
 mod planning_faults;
 mod scheduling;

@@ -5,7 +5,7 @@ use relink_core::account::Channel;
 use relink_core::wire::{DueMessage, Topic};
 use relink_queue::OutMessage;
 use relink_store::StoreError;
-use relink_worker::schedule::Step;
+use relink_worker::schedule::{DEEP, Step};
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
@@ -88,6 +88,24 @@ async fn what_could_not_be_given_back_comes_back_by_itself() {
     world.advance(Duration::from_secs(120));
     assert_eq!(scheduler.step(&mut publisher).await, Ok(Step::Published(1)));
     assert!(published.try_recv().is_ok());
+}
+
+#[tokio::test]
+async fn a_deep_queue_gets_no_more_copies_and_nothing_is_forgotten() {
+    let world = World::new().await;
+    let (_, email) = world.due_email("clinic_1").await;
+    let (mut publisher, mut published) = FakePublisher::new();
+    let scheduler = world.scheduler();
+    for depth in [DEEP, DEEP + 1] {
+        *world.queue.depth.lock().unwrap() = Some(depth);
+        assert_eq!(scheduler.step(&mut publisher).await, Ok(Step::Published(1)));
+        assert_eq!(scheduler.step(&mut publisher).await, Ok(Step::Idle), "no spinning");
+        world.advance(Duration::from_secs(120));
+    }
+    assert!(published.try_recv().is_err());
+    *world.queue.depth.lock().unwrap() = Some(DEEP - 1);
+    assert_eq!(scheduler.step(&mut publisher).await, Ok(Step::Published(1)));
+    assert_eq!(published.try_recv().unwrap().1.id, email.to_string());
 }
 
 #[tokio::test(start_paused = true)]

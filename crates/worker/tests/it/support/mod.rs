@@ -6,7 +6,7 @@ mod sender;
 mod store;
 mod world;
 
-pub(crate) use queue::{FakePublisher, FakeQueue, Receipt, consumer, delivery};
+pub(crate) use queue::{FakePublisher, FakeQueue, Inlet, Receipt, consumer, delivery};
 pub(crate) use sender::{Act, ScriptedSender};
 pub(crate) use store::ScriptedStore;
 pub(crate) use world::{DAY, World, id_of};

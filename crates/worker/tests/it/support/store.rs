@@ -44,6 +44,11 @@ impl ScriptedStore {
         faults.entry(what).or_default().extend(vec![error.clone(); times]);
     }
 
+    /// Calls of `what` fail no more.
+    pub(crate) fn recover(&self, what: &'static str) {
+        self.faults.lock().unwrap().remove(what);
+    }
+
     /// Calls of `what` never answer from now on.
     pub(crate) fn fall_silent(&self, what: &'static str) {
         self.silent.lock().unwrap().push(what);

@@ -1,6 +1,6 @@
 //! A store with one policy and a clock that only the scenario moves, and the parts around it.
 
-use super::{ScriptedSender, ScriptedStore};
+use super::{FakeQueue, ScriptedSender, ScriptedStore};
 use prometheus_client::registry::Registry;
 use relink_core::Timestamp;
 use relink_core::account::{Account, AccountUpsert, Channel, Contact, Role};
@@ -17,13 +17,17 @@ use relink_store::{
     AttemptRow, CaseHistory, CaseStore as _, Clock, Grouped, SignalStore as _, SqliteStore, Store,
 };
 use relink_worker::Metrics;
+use relink_worker::circuit::Circuit;
 use relink_worker::deliver::Courier;
+use relink_worker::outcomes::Outcomes;
 use relink_worker::plan::Planner;
 use relink_worker::schedule::Scheduler;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 /// 2026-01-01T00:00:00Z.
 const START: i64 = 1_767_225_600_000;
@@ -34,9 +38,11 @@ pub(crate) struct World {
     pub(crate) store: Arc<ScriptedStore>,
     pub(crate) planned: Arc<Notify>,
     pub(crate) metrics: Metrics,
+    /// Whose depth the scheduler sees.
+    pub(crate) queue: Arc<FakeQueue>,
     clock: Arc<AtomicI64>,
     registry: Registry,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl World {
@@ -54,7 +60,8 @@ impl World {
         store.migrate().await.unwrap();
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
-        Self { store, planned: Arc::default(), metrics, clock, registry, _folder: folder }
+        let (planned, queue) = Default::default();
+        Self { store, planned, metrics, queue, clock, registry, folder }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -77,12 +84,15 @@ impl World {
 
     pub(crate) fn scheduler(&self) -> Scheduler {
         let planned = Arc::clone(&self.planned);
-        Scheduler { store: self.shared(), metrics: self.metrics.clone(), planned }
+        let queue = Arc::<FakeQueue>::clone(&self.queue);
+        Scheduler { store: self.shared(), queue, metrics: self.metrics.clone(), planned }
     }
 
     pub(crate) fn courier(&self, sender: &Arc<ScriptedSender>) -> Courier {
         let (store, sender) = (self.shared(), Arc::clone(sender) as Arc<dyn Sender>);
         Courier {
+            outcomes: None,
+            circuit: Circuit::new(sender.channel(), self.metrics.clone()),
             grouped: Grouped::new(&store),
             store,
             sender,
@@ -93,6 +103,21 @@ impl World {
             concurrency: 4,
             drain: Duration::from_secs(20),
         }
+    }
+
+    /// The outcome log of a process that shares the world's disk.
+    pub(crate) fn outcomes(&self) -> Arc<Outcomes> {
+        let key = SealKey::from_bytes("spool", &[2; KEY_LEN]).unwrap();
+        Outcomes::open(&self.folder.path().join("outcomes"), key).unwrap()
+    }
+
+    /// Replays what `outcomes` holds, as a process does while it lives.
+    pub(crate) fn replay(&self, outcomes: &Arc<Outcomes>) -> Replaying {
+        let stop = CancellationToken::new();
+        let (outcomes, stopping) = (Arc::clone(outcomes), stop.clone());
+        let (grouped, metrics) = (Grouped::new(&self.shared()), self.metrics.clone());
+        let task = tokio::spawn(async move { outcomes.run(grouped, metrics, stopping).await });
+        Replaying { stop, task }
     }
 
     pub(crate) fn signal(&self, event: &str, account: &str, kind: SignalKind) -> Signal {
@@ -160,6 +185,20 @@ impl World {
         prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();
         let value = text.lines().find_map(|shown| shown.strip_prefix(line)?.strip_prefix(' '));
         value.map_or(0.0, |value| value.parse().unwrap())
+    }
+}
+
+/// A replay under way.
+pub(crate) struct Replaying {
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Replaying {
+    /// Its process ends.
+    pub(crate) async fn end(self) {
+        self.stop.cancel();
+        super::soon("the end of the replay", self.task).await.unwrap();
     }
 }
 
