@@ -21,6 +21,7 @@ pub mod signal;
 pub mod gate;
 pub mod next_step;
 pub mod plan;
+pub mod reconcile;
 pub mod retry;
 
 pub mod link;
