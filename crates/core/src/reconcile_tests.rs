@@ -75,8 +75,7 @@ fn a_round_is_due_at_once_after_a_start_and_then_every_so_often() {
 fn an_event_is_missed_known_contradicted_or_too_young() {
     let signal = listed("e", "a", SignalKind::LoginRequired);
     let posted = KnownEvent { digest: "of the webhook".to_owned(), ..KnownEvent::from(&signal) };
-    let elsewhere =
-        KnownEvent { account_ref: AccountRef::parse("b").unwrap(), ..posted.clone() };
+    let elsewhere = KnownEvent { account_ref: AccountRef::parse("b").unwrap(), ..posted.clone() };
     let warned = KnownEvent { kind: SignalKind::PasswordChangeWarning, ..posted.clone() };
     for (known, minutes, verdict) in [
         (None, 2, Verdict::Missed),

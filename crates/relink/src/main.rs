@@ -51,5 +51,6 @@ async fn run(args: Args) -> Result<(), Failure> {
         Command::Cases(what) => command::cases::run(&common, what).await,
         Command::Attempts(what) => command::attempts::run(&common, what).await,
         Command::Dead(what) => command::dead::run(&common, what).await,
+        Command::Reconcile(what) => command::reconcile::run(&common, what).await,
     }
 }

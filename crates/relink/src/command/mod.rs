@@ -8,6 +8,7 @@ pub(crate) mod config;
 pub(crate) mod dead;
 pub(crate) mod demo;
 pub(crate) mod migrate;
+pub(crate) mod reconcile;
 
 mod account_file;
 mod demo_once;

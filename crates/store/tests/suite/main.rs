@@ -17,6 +17,7 @@ mod due;
 mod grouped;
 mod hold;
 mod listing;
+mod marks;
 mod operators;
 mod property;
 mod schema;
