@@ -242,7 +242,9 @@ impl Reconciler {
         match self.list(round, None).await {
             Err(RoundError::Cobalt(error)) if listing::wants_an_account(&error) => {
                 tracing::debug!(%error, "Cobalt lists no events account-wide, asking for each account");
-                self.by_account(round).await
+                let tally = self.by_account(round).await?;
+                // Without an account nothing was seen, and the refusal may have another reason.
+                if tally.accounts == 0 { Err(error.into()) } else { Ok(tally) }
             }
             done => done,
         }

@@ -68,6 +68,15 @@ async fn every_refusal_that_may_mean_name_an_account_is_tried_so() {
 }
 
 #[tokio::test]
+async fn without_any_account_a_refusal_is_not_taken_for_an_empty_list() {
+    let world = World::new().await;
+    let list = by_account(&world, 0).await;
+    let error = world.reconciler(&list).round(&Wish::default()).await.unwrap_err();
+    assert_eq!(error, RoundError::Cobalt(refusal(403)));
+    assert_eq!(world.store.mark(MARK).await.unwrap().reached, None);
+}
+
+#[tokio::test]
 async fn a_broken_login_is_told_once() {
     let world = World::new().await;
     let list = by_account(&world, 2).await;
