@@ -186,21 +186,22 @@ fn each_role_is_told_what_it_lacks() {
     assert_eq!(keys(&embedded, ProcessRole::Receive), ["queue.kind"]);
     assert_eq!(keys(&embedded, ProcessRole::Work), ["queue.kind"]);
 
-    let shared = LEAST.to_owned() + "[queue]\nkind = \"rabbitmq\"\n";
+    let asks = LEAST.to_owned() + "[queue]\nkind = \"rabbitmq\"\n";
+    let shared = asks.clone() + "[cobalt]\nreconcile_every = \"0s\"\n";
     assert_eq!(keys(&shared, ProcessRole::Run), ["cobalt.webhook_secrets"]);
     assert_eq!(keys(&shared, ProcessRole::Receive), ["cobalt.webhook_secrets"]);
     assert_eq!(keys(&shared, ProcessRole::Work), [""; 0]);
 
     // One process that asks Cobalt needs no webhooks; a receiver has nothing else to do.
-    let asks =
-        shared.clone() + "[cobalt]\nclient_id = \"canary-id\"\nclient_secret = \"canary-secret\"\n";
     assert_eq!(keys(&asks, ProcessRole::Run), [""; 0]);
     assert_eq!(keys(&asks, ProcessRole::Receive), ["cobalt.webhook_secrets"]);
     let told = load(&asks).unwrap().warnings;
     let told = told.iter().find(|warning| warning.key == "cobalt.webhook_secrets").unwrap();
     assert!(told.what.contains("only by asking Cobalt, every 10m"), "{told}");
-    let never = asks + "reconcile_every = \"0s\"\n";
-    assert_eq!(keys(&never, ProcessRole::Run), ["cobalt.webhook_secrets"]);
+    // Without credentials nothing can be asked.
+    let bare = BTreeMap::<&str, &str>::new();
+    let nobody = Config::parse(&asks, "f", Path::new(""), &bare).unwrap().config;
+    assert_eq!(nobody.check_role(ProcessRole::Run).len(), 1);
 
     let clash = embedded.clone() + "[web]\nlisten = \"127.0.0.1:8080\"\n";
     assert_eq!(keys(&clash, ProcessRole::Run), ["web.listen"]);

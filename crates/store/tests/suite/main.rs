@@ -16,6 +16,7 @@ mod doubt;
 mod due;
 mod grouped;
 mod hold;
+mod listed;
 mod listing;
 mod marks;
 mod operators;

@@ -12,6 +12,9 @@ use tokio_util::sync::CancellationToken;
 
 const TURN: Duration = Duration::from_secs(120);
 
+/// Between the rounds of a worker that runs.
+const EVERY: Duration = Duration::from_secs(30);
+
 async fn cases(world: &World) -> usize {
     world.store.cases(&CaseFilter { limit: 1_000, ..CaseFilter::default() }).await.unwrap().len()
 }
@@ -126,7 +129,8 @@ async fn a_worker_goes_round_at_once_again_after_failures_and_then_every_so_ofte
     let list = seven(&world);
     list.fail(None, 1, 2, &refusal(502));
     let stop = CancellationToken::new();
-    let (reconciler, stopping) = (world.reconciler(&list), stop.clone());
+    let (mut reconciler, stopping) = (world.reconciler(&list), stop.clone());
+    reconciler.pace.every = EVERY;
     let running = tokio::spawn(async move { reconciler.run(stopping).await });
     let rounds =
         |result| world.metric(&format!(r#"relink_reconcile_rounds_total{{result="{result}"}}"#));
@@ -136,7 +140,7 @@ async fn a_worker_goes_round_at_once_again_after_failures_and_then_every_so_ofte
     let complete = world.metric("relink_reconcile_complete_timestamp_seconds");
     assert_eq!(complete, world.now().as_second() as f64);
 
-    world.advance(Duration::from_secs(600));
+    world.advance(EVERY);
     until("the next round", || rounds("complete") == 2.0).await;
     stop.cancel();
     soon("the end of the duty", running).await.unwrap();
@@ -148,7 +152,8 @@ async fn a_round_made_by_another_worker_needs_not_be_made_again() {
     let world = World::new().await;
     let list = seven(&world);
     let stop = CancellationToken::new();
-    let (reconciler, stopping) = (world.reconciler(&list), stop.clone());
+    let (mut reconciler, stopping) = (world.reconciler(&list), stop.clone());
+    reconciler.pace.every = EVERY;
     let other = WorkerId::parse("another/1").unwrap();
     world.store.take_turn(MARK, &other, TURN).await.unwrap().unwrap();
     let running = tokio::spawn(async move { reconciler.run(stopping).await });
