@@ -13,5 +13,6 @@ mod commands;
 mod demo;
 mod kill;
 mod main_job;
-mod quarantine;
 mod outcome;
+mod quarantine;
+mod reconcile;

@@ -3,7 +3,8 @@
 
 use crate::process::Relink;
 use crate::signed::WEBHOOK_SECRET;
-use relink_sandbox::{Inbox, MailCatcher, PretendTwilio, twilio};
+use relink_core::masked::Secret;
+use relink_sandbox::{Inbox, MailCatcher, PretendCobalt, PretendTwilio, twilio};
 use std::fmt::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -28,6 +29,8 @@ pub struct Corner {
     pub inbox: Inbox,
     /// The mail server, for its faults.
     pub mail: MailCatcher,
+    /// Cobalt, with a list of events; its webhooks go to the receiver.
+    pub cobalt: PretendCobalt,
     /// Twilio, for its faults.
     pub texts: PretendTwilio,
     /// The receiver's address.
@@ -48,12 +51,17 @@ impl Corner {
         let inbox = Inbox::default();
         let mail = MailCatcher::start(any, inbox.clone(), stop.clone()).await.unwrap();
         let texts = PretendTwilio::start(any, inbox.clone(), stop.clone()).await.unwrap();
+        let receiver = free_port();
+        let webhooks = format!("http://{receiver}/webhooks/cobalt");
+        let secret = Secret::new(WEBHOOK_SECRET);
+        let cobalt = PretendCobalt::start(any, &webhooks, &secret, stop.clone()).await.unwrap();
         let corner = Self {
             folder: tempfile::Builder::new().prefix("relink-scenario-").tempdir().unwrap(),
             inbox,
             mail,
+            cobalt,
             texts,
-            receiver: free_port(),
+            receiver,
             web: free_port(),
             _world: stop.drop_guard(),
         };
@@ -105,6 +113,7 @@ lease = "4s"
 [admin]
 listen = "127.0.0.1:0"
 [cobalt]
+api_url = "{cobalt_url}"
 client_id = {{ env = "TEST_CLIENT_ID" }}
 client_secret = {{ env = "TEST_CLIENT_SECRET" }}
 [[cobalt.webhook_secrets]]
@@ -132,6 +141,7 @@ filter = "info"
             receiver = self.receiver,
             web = self.web,
             mail_port = self.mail.address.port(),
+            cobalt_url = self.cobalt.url(),
             twilio_url = self.texts.url(),
             account_sid = twilio::ACCOUNT_SID,
             auth_token = twilio::AUTH_TOKEN,

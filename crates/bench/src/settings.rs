@@ -37,6 +37,7 @@ listen = "127.0.0.1:0"
 [cobalt]
 client_id = "ci_benchmark"
 client_secret = "cs_benchmark"
+reconcile_every = "0s"
 [[cobalt.webhook_secrets]]
 id = "current"
 secret = "{WEBHOOK_SECRET}"

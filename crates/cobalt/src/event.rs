@@ -19,9 +19,9 @@ use relink_core::trace::TraceContext;
 pub const EVENT_ID_HEADER: &str = "webhook-id";
 
 /// The longest EHR instance that is kept, in bytes.
-const MAX_DOMAIN_BYTES: usize = 300;
+pub(crate) const MAX_DOMAIN_BYTES: usize = 300;
 /// The longest `error_type` that is kept, in bytes.
-const MAX_ERROR_TYPE_BYTES: usize = 100;
+pub(crate) const MAX_ERROR_TYPE_BYTES: usize = 100;
 /// The longest event type that is named, in characters.
 const MAX_TYPE_CHARS: usize = 100;
 

@@ -1,14 +1,15 @@
 //! Cobalt's list of webhook events, which shows what was missed. Two shapes of item are known
-//! and both are read; of an item only ids, type and times are kept, because `data` of events
-//! that are not ours may hold what must never be.
+//! and both are read; of an item only ids, type and times are kept, and of one of ours what its
+//! webhook says too, because `data` of other events may hold what must never be kept.
 
 use crate::answer::text;
-use crate::event::kind_of;
+use crate::event::{MAX_DOMAIN_BYTES, MAX_ERROR_TYPE_BYTES, kind_of};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use relink_core::id::{AccountRef, EventId};
 use relink_core::masked::Secret;
-use relink_core::signal::SignalKind;
+use relink_core::signal::{LISTED, Signal, SignalKind, SignalSource};
+use relink_core::time::whole_millis;
 use serde_json::Value;
 
 /// The most that Cobalt gives at once.
@@ -51,6 +52,10 @@ pub struct ListedEvent {
     pub created_at: Option<Timestamp>,
     /// Whether Cobalt believes that some URL took it.
     pub delivered: Option<bool>,
+    /// The EHR instance, of an event of ours.
+    pub emr_instance_domain: Option<String>,
+    /// Cobalt's word for what is wrong, of an event of ours.
+    pub error_type: Option<String>,
 }
 
 impl ListedEvent {
@@ -59,16 +64,40 @@ impl ListedEvent {
         kind_of(&self.event_type)
     }
 
+    /// The signal that its webhook would have been, but for the digest, which is [`LISTED`].
+    /// `None` when it is not one of ours or names no account. `now` stands in for a time that
+    /// cannot be read or is later.
+    pub fn signal(&self, now: Timestamp) -> Option<Signal> {
+        Some(Signal {
+            event_id: self.event_id.clone(),
+            account_ref: self.account_ref.clone()?,
+            kind: self.kind()?,
+            source: SignalSource::Reconcile,
+            occurred_at: whole_millis(self.created_at.unwrap_or(now).min(now)),
+            received_at: whole_millis(now),
+            emr_instance_domain: self.emr_instance_domain.clone(),
+            error_type: self.error_type.clone(),
+            digest: LISTED.to_owned(),
+            trace: None,
+        })
+    }
+
     fn read(item: &Value) -> Option<Self> {
         let data = item.get("data").unwrap_or(&Value::Null);
+        let event_type = text(item, &["type", "event_type"])?;
+        let ours = kind_of(&event_type).is_some();
+        let word =
+            |name, max_bytes| text(data, &[name]).filter(|word| ours && word.len() <= max_bytes);
         let account = ["access_token_reference_id"];
         let account_ref = text(item, &account).or_else(|| text(data, &account));
         Some(Self {
             event_id: EventId::parse(&text(item, &["id", "event_id"])?).ok()?,
-            event_type: text(item, &["type", "event_type"])?,
+            event_type,
             account_ref: account_ref.and_then(|text| AccountRef::parse(&text).ok()),
             created_at: text(item, &["created", "created_at"]).and_then(|text| text.parse().ok()),
             delivered: delivered(item),
+            emr_instance_domain: word("emr_instance_domain", MAX_DOMAIN_BYTES),
+            error_type: word("error_type", MAX_ERROR_TYPE_BYTES),
         })
     }
 }

@@ -10,6 +10,8 @@ fn event(id: &str, event_type: &str) -> ListedEvent {
         account_ref: None,
         created_at: None,
         delivered: None,
+        emr_instance_domain: None,
+        error_type: None,
     }
 }
 
@@ -110,4 +112,46 @@ async fn an_answer_without_a_list_is_an_error_and_not_an_empty_page() {
     let error = client(&cobalt.url).webhook_events(&EventFilter::default(), 1).await.unwrap_err();
     let why = "there is no list of events in it";
     assert_eq!(error, CobaltError::Unreadable { call: "list webhook events", why });
+}
+
+#[test]
+fn a_listed_event_is_the_signal_of_its_webhook() {
+    let now: Timestamp = "2025-10-22T00:00:00Z".parse().unwrap();
+    let data = json!({"emr_instance_domain": "https://ehr.example.org", "error_type": "password_expired",
+        "message": "canary text"});
+    let older = json!({"id": "e", "type": "access_token.login_required", "created": "2025-10-21T14:30:00.000Z",
+        "access_token_reference_id": "clinic_1", "data": data});
+    let newer = json!({"event_id": "e", "event_type": "login_required", "created_at": "2025-10-21T14:30:00Z",
+        "access_token_reference_id": "clinic_1", "data": data});
+    let expected = Signal {
+        event_id: "e".parse().unwrap(),
+        account_ref: "clinic_1".parse().unwrap(),
+        kind: SignalKind::LoginRequired,
+        source: SignalSource::Reconcile,
+        occurred_at: "2025-10-21T14:30:00Z".parse().unwrap(),
+        received_at: now,
+        emr_instance_domain: Some("https://ehr.example.org".to_owned()),
+        error_type: Some("password_expired".to_owned()),
+        digest: LISTED.to_owned(),
+        trace: None,
+    };
+    for item in [older, newer] {
+        assert_eq!(ListedEvent::read(&item).unwrap().signal(now), Some(expected.clone()), "{item}");
+    }
+    let with = |field: &str, value: Value| {
+        let mut item =
+            json!({"id": "e", "type": "login_required", "access_token_reference_id": "clinic_1"});
+        item[field] = value;
+        ListedEvent::read(&item).unwrap().signal(now)
+    };
+    assert_eq!(with("type", json!("appointment.created")), None);
+    assert_eq!(with("access_token_reference_id", Value::Null), None);
+    // Neither a time that cannot be read nor one of the future is believed.
+    for created in [json!("yesterday"), json!("2099-01-01T00:00:00Z"), Value::Null] {
+        assert_eq!(with("created", created).unwrap().occurred_at, now);
+    }
+    let warning = with("type", json!("access_token.password_change_warning")).unwrap();
+    assert_eq!(warning.kind, SignalKind::PasswordChangeWarning);
+    let long = with("data", json!({"error_type": "x".repeat(101)})).unwrap();
+    assert_eq!(long.error_type, None);
 }

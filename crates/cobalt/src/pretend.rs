@@ -73,6 +73,8 @@ pub(crate) fn config(api_url: &str) -> Cobalt {
         client_id: Some(Secret::new("ci_live_1")),
         client_secret: Some(Secret::new("cs_live_canary")),
         webhook_secrets: vec![],
+        reconcile_every: std::time::Duration::ZERO,
+        reconcile_first: std::time::Duration::ZERO,
     }
 }
 

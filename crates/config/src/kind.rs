@@ -1,7 +1,7 @@
 //! What a value may be: each kind knows the shape it shows in the schema and how to read one
 //! value. Pure: no kind touches a file, the environment or the clock.
 
-use crate::units::{format_size, parse_duration, parse_size};
+use crate::units::{format_duration, format_size, parse_duration, parse_size};
 use relink_core::Timestamp;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -194,6 +194,19 @@ pub(crate) fn duration() -> Kind<Duration> {
         let text =
             raw.as_text().ok_or_else(|| Fault::of_type(raw, "a duration in quotes", REMEDY))?;
         parse_duration(text).ok_or_else(|| Fault::new("is not a duration", REMEDY))
+    })
+}
+
+/// How often: zero for never, otherwise at least `least`.
+pub(crate) fn interval(least: Duration) -> Kind<Duration> {
+    let kind = duration();
+    Kind::new(Shape::Duration, move |raw| {
+        let every = kind.read(raw)?;
+        if every.is_zero() || every >= least {
+            return Ok(every);
+        }
+        let remedy = format!("write \"0s\" for never, or \"{}\" or more", format_duration(least));
+        Err(Fault::new("is too often", remedy))
     })
 }
 

@@ -45,3 +45,4 @@ pub use problem::{ConfigError, Problem};
 pub use role::ProcessRole;
 pub use schema::schema;
 pub use types::*;
+pub use units::parse_duration;

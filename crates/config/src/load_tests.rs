@@ -186,10 +186,22 @@ fn each_role_is_told_what_it_lacks() {
     assert_eq!(keys(&embedded, ProcessRole::Receive), ["queue.kind"]);
     assert_eq!(keys(&embedded, ProcessRole::Work), ["queue.kind"]);
 
-    let shared = LEAST.to_owned() + "[queue]\nkind = \"rabbitmq\"\n";
+    let asks = LEAST.to_owned() + "[queue]\nkind = \"rabbitmq\"\n";
+    let shared = asks.clone() + "[cobalt]\nreconcile_every = \"0s\"\n";
     assert_eq!(keys(&shared, ProcessRole::Run), ["cobalt.webhook_secrets"]);
     assert_eq!(keys(&shared, ProcessRole::Receive), ["cobalt.webhook_secrets"]);
     assert_eq!(keys(&shared, ProcessRole::Work), [""; 0]);
+
+    // One process that asks Cobalt needs no webhooks; a receiver has nothing else to do.
+    assert_eq!(keys(&asks, ProcessRole::Run), [""; 0]);
+    assert_eq!(keys(&asks, ProcessRole::Receive), ["cobalt.webhook_secrets"]);
+    let told = load(&asks).unwrap().warnings;
+    let told = told.iter().find(|warning| warning.key == "cobalt.webhook_secrets").unwrap();
+    assert!(told.what.contains("only by asking Cobalt, every 10m"), "{told}");
+    // Without credentials nothing can be asked.
+    let bare = BTreeMap::<&str, &str>::new();
+    let nobody = Config::parse(&asks, "f", Path::new(""), &bare).unwrap().config;
+    assert_eq!(nobody.check_role(ProcessRole::Run).len(), 1);
 
     let clash = embedded.clone() + "[web]\nlisten = \"127.0.0.1:8080\"\n";
     assert_eq!(keys(&clash, ProcessRole::Run), ["web.listen"]);
@@ -263,4 +275,20 @@ fn the_schema_is_made_of_the_keys_that_are_read() {
 
 fn with_secret(secret: &str) -> String {
     format!("{LEAST}[[cobalt.webhook_secrets]]\nid = \"current\"\nsecret = {secret}\n")
+}
+
+#[test]
+fn cobalt_is_asked_at_sensible_intervals_or_never() {
+    let every = |text: &str| {
+        let text = format!("{LEAST}[cobalt]\nreconcile_every = \"{text}\"\n");
+        load(&text).map(|loaded| loaded.config.cobalt.reconcile_every)
+    };
+    for (text, seconds) in [("0s", 0), ("30s", 30), ("2h", 7_200)] {
+        assert_eq!(every(text).unwrap(), std::time::Duration::from_secs(seconds), "{text}");
+    }
+    let error = every("29s").unwrap_err().to_string();
+    assert!(
+        error.contains("cobalt.reconcile_every") && error.contains("\"30s\" or more"),
+        "{error}"
+    );
 }

@@ -109,6 +109,8 @@ impl Config {
         if cobalt.client_secret.is_some() {
             page.secret("client_secret");
         }
+        page.text("reconcile_every", format_duration(cobalt.reconcile_every));
+        page.text("reconcile_first", format_duration(cobalt.reconcile_first));
         for secret in &cobalt.webhook_secrets {
             page.table("[[cobalt.webhook_secrets]]");
             page.text("id", &secret.id);

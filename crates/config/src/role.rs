@@ -27,6 +27,8 @@ impl Config {
             ProcessRole::Run | ProcessRole::Web => None,
         };
         let unsigned = match role {
+            // Without webhooks one process can still ask Cobalt; a receiver has nothing else.
+            ProcessRole::Run if self.cobalt.reconciles() => None,
             ProcessRole::Run | ProcessRole::Receive => self.needs_a_webhook_secret(),
             ProcessRole::Work | ProcessRole::Web => None,
         };

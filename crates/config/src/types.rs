@@ -191,6 +191,18 @@ pub struct Cobalt {
     pub client_secret: Option<Secret>,
     /// Every live secret is tried.
     pub webhook_secrets: Vec<WebhookSecret>,
+    /// How often Cobalt is asked for events that no webhook brought; zero for never.
+    pub reconcile_every: Duration,
+    /// How far back the very first of these looks.
+    pub reconcile_first: Duration,
+}
+
+impl Cobalt {
+    /// Whether Cobalt is asked for missed events: often enough, and with credentials.
+    pub fn reconciles(&self) -> bool {
+        let credentials = self.client_id.is_some() && self.client_secret.is_some();
+        credentials && !self.reconcile_every.is_zero()
+    }
 }
 
 /// `[[cobalt.webhook_secrets]]`

@@ -11,7 +11,7 @@ const BYTES: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 <
 const MAX_MILLIS: u64 = 3_650 * 86_400_000;
 
 /// Whole numbers with units, largest unit first, each unit once: `1h30m`, `250ms`, `0s`.
-pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let mut units = MILLIS.iter();
     let mut rest = text;
     let mut total = 0_u64;

@@ -22,6 +22,7 @@ pub mod breaker;
 pub mod gate;
 pub mod next_step;
 pub mod plan;
+pub mod reconcile;
 pub mod retry;
 
 pub mod link;

@@ -62,3 +62,42 @@ pub struct Signal {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<TraceContext>,
 }
+
+/// The `digest` of a signal that was read from Cobalt's list. An item of the list has another
+/// form than the webhook of the same event, so that their bytes cannot be compared.
+pub const LISTED: &str = "listed";
+
+/// What is on record of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownEvent {
+    /// Its id.
+    pub event_id: EventId,
+    /// The account it was about.
+    pub account_ref: AccountRef,
+    /// What it said.
+    pub kind: SignalKind,
+    /// Its digest, or [`LISTED`].
+    pub digest: String,
+}
+
+impl KnownEvent {
+    /// Whether `signal`, which wears the same id, is another event: by its digest, or, when one
+    /// of the two was read from the list, by what it says about whom.
+    pub fn contradicts(&self, signal: &Signal) -> bool {
+        if self.digest == LISTED || signal.digest == LISTED {
+            return self.account_ref != signal.account_ref || self.kind != signal.kind;
+        }
+        self.digest != signal.digest
+    }
+}
+
+impl From<&Signal> for KnownEvent {
+    fn from(signal: &Signal) -> Self {
+        Self {
+            event_id: signal.event_id.clone(),
+            account_ref: signal.account_ref.clone(),
+            kind: signal.kind,
+            digest: signal.digest.clone(),
+        }
+    }
+}

@@ -2,6 +2,8 @@
 //! compared or stored has this grain, so that a value read back equals the value written.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use std::time::Duration;
 
 /// Milliseconds since the epoch, as stored.
@@ -29,6 +31,16 @@ pub fn after(at: Timestamp, by: Duration) -> Timestamp {
     at.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
+/// `at - by`, held at the first representable moment.
+pub fn earlier(at: Timestamp, by: Duration) -> Timestamp {
+    at.checked_sub(by).unwrap_or(Timestamp::MIN)
+}
+
+/// The day in UTC that `at` falls on.
+pub fn utc_day(at: Timestamp) -> Date {
+    at.to_zoned(TimeZone::UTC).date()
+}
+
 /// How long from `earlier` to `later`; zero when the clock went back.
 pub fn since(earlier: Timestamp, later: Timestamp) -> Duration {
     later.duration_since(earlier).try_into().unwrap_or(Duration::ZERO)
@@ -43,7 +55,22 @@ mod tests {
         let start = from_millis(1_000);
         assert_eq!(to_millis(after(start, Duration::from_secs(2))), 3_000);
         assert_eq!(after(start, Duration::MAX), Timestamp::MAX);
+        assert_eq!(to_millis(earlier(start, Duration::from_secs(2))), -1_000);
+        assert_eq!(earlier(start, Duration::MAX), Timestamp::MIN);
         assert_eq!(since(from_millis(5), from_millis(3)), Duration::ZERO);
         assert_eq!(from_millis(i64::MAX), Timestamp::MAX);
+    }
+
+    #[test]
+    fn a_day_is_one_of_utc() {
+        for (at, day) in [
+            ("2026-11-20T00:00:00Z", "2026-11-20"),
+            ("2026-11-20T23:59:59.999Z", "2026-11-20"),
+            ("2026-11-20T23:30:00-07:00", "2026-11-21"),
+        ] {
+            assert_eq!(utc_day(at.parse().unwrap()).to_string(), day);
+        }
+        utc_day(Timestamp::MIN);
+        utc_day(Timestamp::MAX);
     }
 }

@@ -73,6 +73,8 @@ pub(crate) enum Command {
     /// Webhooks that failed their signature: a wrong secret can be put right.
     #[command(subcommand)]
     Quarantine(Quarantine),
+    /// Asks Cobalt now for events that no webhook brought; workers do it by themselves.
+    Reconcile(Reconcile),
 }
 
 /// A worker's duty.
@@ -88,6 +90,8 @@ pub(crate) enum Duty {
     Sms,
     /// Cases expire, gauges are refreshed.
     Upkeep,
+    /// Cobalt is asked for events that no webhook brought.
+    Reconcile,
 }
 
 #[derive(Debug, clap::Args)]
@@ -95,6 +99,17 @@ pub(crate) struct Demo {
     /// Does one event from webhook to repair, prints what happened, and ends.
     #[arg(long)]
     pub(crate) once: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Reconcile {
+    /// From when on to look: a day (2026-11-20), a moment, or how long ago (24h). Cobalt's list
+    /// is asked for whole days [default: two days before the last complete comparison]
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) since: Option<String>,
+    /// Only compares and counts; changes nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Subcommand)]

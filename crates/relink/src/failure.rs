@@ -1,11 +1,13 @@
 //! How the program ends when it does not succeed. The exit code says who has to act.
 
+use relink_cobalt::CobaltError;
 use relink_config::ConfigError;
 use relink_http::server::BindError;
 use relink_queue::QueueError;
 use relink_queue::log::LogError;
 use relink_receiver::quarantine::FolderError;
 use relink_store::StoreError;
+use relink_worker::reconcile::RoundError;
 use std::process::ExitCode;
 
 /// A message for standard error, and an exit code.
@@ -99,6 +101,28 @@ impl From<QueueError> for Failure {
             QueueError::Unreachable { .. } => Self::unavailable(message),
             QueueError::Disk { .. } => Self::disk(message),
             QueueError::Mismatch(_) | QueueError::NoSuchLetter(_) => Self::failed(message),
+        }
+    }
+}
+
+impl From<RoundError> for Failure {
+    fn from(error: RoundError) -> Self {
+        let message = chain(&error);
+        match error {
+            RoundError::Store(error) => error.into(),
+            RoundError::Cobalt(CobaltError::Call { .. }) => Self::unavailable(message),
+            RoundError::Cobalt(CobaltError::Refused { status, .. })
+                if status >= 500 || status == 429 =>
+            {
+                Self::unavailable(message)
+            }
+            RoundError::NoAccountAnswers { source, .. } => {
+                Self { code: Self::from(*source).code, message }
+            }
+            RoundError::Cobalt(_)
+            | RoundError::Endless { .. }
+            | RoundError::Incomplete { .. }
+            | RoundError::Overtaken => Self::failed(message),
         }
     }
 }

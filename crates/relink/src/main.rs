@@ -52,5 +52,6 @@ async fn run(args: Args) -> Result<(), Failure> {
         Command::Attempts(what) => command::attempts::run(&common, what).await,
         Command::Dead(what) => command::dead::run(&common, what).await,
         Command::Quarantine(what) => command::quarantine::run(&common, what).await,
+        Command::Reconcile(what) => command::reconcile::run(&common, what).await,
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::args::Common;
 use crate::failure::Failure;
+use relink_cobalt::CobaltClient;
 use relink_config::{Config, Encryption, ProcessEnv, ProcessRole, Queue as QueueConfig, SpoolKey};
 use relink_core::seal::{KeyRing, SealKey};
 use relink_email::EmailSender;
@@ -163,6 +164,14 @@ pub(crate) async fn checked_store(config: &Config) -> Result<Arc<dyn Store>, Fai
     let store = store(config).await?;
     store.check().await?;
     Ok(store)
+}
+
+/// What asks Cobalt.
+pub(crate) fn cobalt_client(config: &Config) -> Result<CobaltClient, Failure> {
+    let http = HttpClient::new(Limits::default())
+        .map_err(|error| Failure::failed(crate::failure::chain(&error)))?;
+    CobaltClient::new(&config.cobalt, http)
+        .map_err(|error| Failure::config(crate::failure::chain(&error)))
 }
 
 /// What sends email.

@@ -15,7 +15,8 @@ pub(crate) struct Roles {
     pub(crate) web: bool,
 }
 
-const DUTIES: [Duty; 5] = [Duty::Plan, Duty::Schedule, Duty::Email, Duty::Sms, Duty::Upkeep];
+const DUTIES: [Duty; 6] =
+    [Duty::Plan, Duty::Schedule, Duty::Email, Duty::Sms, Duty::Upkeep, Duty::Reconcile];
 
 impl Roles {
     pub(crate) fn all() -> Self {

@@ -7,9 +7,11 @@ use crate::parts::{self, OpenQueue};
 use crate::roles::Roles;
 use crate::switched_off::SwitchedOff;
 use prometheus_client::registry::Registry;
+use relink_cobalt::CobaltClient;
 use relink_config::Config;
 use relink_core::account::Channel;
 use relink_core::id::WorkerId;
+use relink_core::reconcile::LEFT_TO_WEBHOOK;
 use relink_core::sender::Sender;
 use relink_core::wire::Topic;
 use relink_store::{Grouped, Store};
@@ -17,10 +19,12 @@ use relink_worker::circuit::Circuit;
 use relink_worker::deliver::Courier;
 use relink_worker::outcomes::Outcomes;
 use relink_worker::plan::{BATCH, Planner};
+use relink_worker::reconcile::{Pace, Reconciler, Tally};
 use relink_worker::schedule::Scheduler;
 use relink_worker::upkeep::Upkeep;
 use std::sync::Arc;
-use tokio::sync::Notify;
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -81,6 +85,9 @@ impl Work<'_> {
             });
         }
         self.send(roles, &metrics, tasks)?;
+        if roles.has(Duty::Reconcile) {
+            self.reconcile(roles, &metrics, &planned, tasks)?;
+        }
         if roles.has(Duty::Upkeep) {
             let upkeep = Upkeep { store: Arc::clone(store), queue, metrics };
             let stop = self.stop.clone();
@@ -89,6 +96,36 @@ impl Work<'_> {
                 Ok(())
             });
         }
+        Ok(())
+    }
+
+    /// Off by configuration, or for want of credentials, unless nothing else was asked for.
+    fn reconcile(
+        &self,
+        roles: &Roles,
+        metrics: &relink_worker::Metrics,
+        planned: &Arc<Notify>,
+        tasks: &mut JoinSet<Result<(), Failure>>,
+    ) -> Result<(), Failure> {
+        if !self.config.cobalt.reconciles() {
+            if roles.duties == [Duty::Reconcile] {
+                return Err(Failure::config(
+                    "nothing to do: cobalt.reconcile_every is \"0s\", or cobalt.client_id and cobalt.client_secret are not set",
+                ));
+            }
+            tracing::info!("Cobalt is not asked for events that no webhook brought");
+            return Ok(());
+        }
+        let events = parts::cobalt_client(self.config)?;
+        let reconciler = Reconciler {
+            planned: Arc::clone(planned),
+            ..reconciler(self.config, events, self.store, metrics)
+        };
+        let stop = self.stop.clone();
+        tasks.spawn(async move {
+            reconciler.run(stop).await;
+            Ok(())
+        });
         Ok(())
     }
 
@@ -153,6 +190,33 @@ impl Work<'_> {
             Arc::new(courier).run(consumer, stop).await;
             Ok(())
         });
+    }
+}
+
+/// What compares our records with Cobalt's list.
+pub(crate) fn reconciler(
+    config: &Config,
+    events: CobaltClient,
+    store: &Arc<dyn Store>,
+    metrics: &relink_worker::Metrics,
+) -> Reconciler {
+    let cobalt = &config.cobalt;
+    let leave_to_webhook = match cobalt.webhook_secrets.is_empty() {
+        true => Duration::ZERO,
+        false => LEFT_TO_WEBHOOK,
+    };
+    Reconciler {
+        events: Arc::new(events),
+        store: Arc::clone(store),
+        metrics: metrics.clone(),
+        planned: Arc::default(),
+        worker: worker_id(),
+        pace: Pace {
+            every: cobalt.reconcile_every,
+            first_look: cobalt.reconcile_first,
+            leave_to_webhook,
+        },
+        progress: watch::Sender::new(Tally::default()),
     }
 }
 

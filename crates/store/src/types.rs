@@ -1,18 +1,18 @@
 //! The interface that both databases keep, and the rows that come out of it.
 
-use crate::StoreError;
+use crate::{MarkStore, StoreError};
 use relink_core::Timestamp;
 use relink_core::account::{Account, AccountUpsert, Channel};
 use relink_core::attempt::{OutcomeKind, Reason};
 use relink_core::case::{Case, CloseReason};
 use relink_core::gate::GateSnapshot;
-use relink_core::id::{AccountRef, CaseId, ContactId, NotificationId, StepId, WorkerId};
+use relink_core::id::{AccountRef, CaseId, ContactId, EventId, NotificationId, StepId, WorkerId};
 use relink_core::link::LinkToken;
 use relink_core::masked::Secret;
 use relink_core::notification::{NonSend, Notification, NotificationState};
 use relink_core::plan::SignalResult;
 use relink_core::sender::{LookUp, Sent};
-use relink_core::signal::Signal;
+use relink_core::signal::{KnownEvent, Signal};
 use relink_core::trace::TraceContext;
 use serde::Serialize;
 use std::time::Duration;
@@ -37,6 +37,12 @@ pub trait SignalStore: Send + Sync {
     /// # Errors
     /// None of the batch was applied.
     async fn apply_signals(&self, signals: &[Signal]) -> Result<Vec<Applied>, StoreError>;
+
+    /// What is on record of these events; nothing of those that are not.
+    ///
+    /// # Errors
+    /// Could not be read.
+    async fn known_events(&self, ids: &[EventId]) -> Result<Vec<KnownEvent>, StoreError>;
 
     /// Closes up to `limit` cases past their `expires_at` and cancels what they still planned.
     /// Answers how many.
@@ -482,7 +488,7 @@ pub trait InspectStore: Send + Sync {
 /// The whole store.
 #[async_trait::async_trait]
 pub trait Store:
-    SignalStore + DueStore + DeliveryStore + AccountStore + CaseStore + InspectStore
+    SignalStore + DueStore + DeliveryStore + AccountStore + CaseStore + InspectStore + MarkStore
 {
     /// Brings the schema up to this release. Safe to call from several processes at once.
     /// Answers the versions applied now.

@@ -1,7 +1,8 @@
 //! Flows 2 and 3: signals become cases, due notifications become attempts.
 //!
-//! Four duties, each a loop around one public step: [`plan`] applies signals, [`schedule`]
-//! publishes what is due, [`deliver`] sends it, [`upkeep`] expires cases and keeps the gauges.
+//! Five duties, each a loop around one public step: [`plan`] applies signals, [`schedule`]
+//! publishes what is due, [`deliver`] sends it, [`upkeep`] expires cases and keeps the gauges,
+//! [`reconcile`] asks Cobalt for what no webhook brought.
 //! Any number of workers may run: the store's leases and fences decide, never a lock here.
 //! Nothing is ever sent whose intent could not be written first.
 
@@ -10,6 +11,7 @@ pub mod deliver;
 pub mod metrics;
 pub mod outcomes;
 pub mod plan;
+pub mod reconcile;
 pub mod schedule;
 pub mod upkeep;
 

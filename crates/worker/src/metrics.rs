@@ -7,6 +7,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
+use relink_core::Timestamp;
 use relink_core::account::Channel;
 use relink_core::attempt::{OutcomeKind, Reason};
 use relink_core::breaker::{Fault, Trouble};
@@ -46,6 +47,20 @@ struct ChannelLabels {
     channel: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RoundLabels {
+    result: &'static str,
+}
+
+/// How a comparison with Cobalt's list ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RoundResult {
+    /// It saw everything.
+    Complete,
+    /// It ended early, or something has to be looked at again.
+    Failed,
+}
+
 /// The counters and gauges of a worker. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Metrics {
@@ -61,6 +76,9 @@ pub struct Metrics {
     pub(crate) sends_after_repair: Gauge,
     pub(crate) dead_letters: Gauge,
     pub(crate) republished: Counter,
+    pub(crate) found: Counter,
+    rounds: Family<RoundLabels, Counter>,
+    round_reached: Gauge,
 }
 
 impl Metrics {
@@ -80,8 +98,12 @@ impl Metrics {
             sends_after_repair: Gauge::default(),
             dead_letters: Gauge::default(),
             republished: Counter::default(),
+            found: Counter::default(),
+            rounds: Family::default(),
+            round_reached: Gauge::default(),
         };
         let it = &metrics;
+        it.register_reconcile(registry);
         registry.register(
             "relink_signals_applied",
             "Signals the planner applied, by what became of them",
@@ -127,6 +149,37 @@ impl Metrics {
             it.republished.clone(),
         );
         metrics
+    }
+
+    fn register_reconcile(&self, registry: &mut Registry) {
+        registry.register(
+            "relink_reconcile_found",
+            "Events that no webhook brought, found in Cobalt's list",
+            self.found.clone(),
+        );
+        registry.register(
+            "relink_reconcile_rounds",
+            "Comparisons with Cobalt's list, by how they ended",
+            self.rounds.clone(),
+        );
+        registry.register(
+            "relink_reconcile_complete_timestamp_seconds",
+            "When the last complete comparison with Cobalt's list began, in seconds since 1970; 0 before the first",
+            self.round_reached.clone(),
+        );
+    }
+
+    pub(crate) fn round(&self, result: RoundResult) {
+        let result = match result {
+            RoundResult::Complete => "complete",
+            RoundResult::Failed => "failed",
+        };
+        self.rounds.get_or_create(&RoundLabels { result }).inc();
+    }
+
+    /// Of whichever worker went round.
+    pub(crate) fn round_reached(&self, reached: Option<Timestamp>) {
+        self.round_reached.set(reached.map_or(0, |reached| reached.as_second()));
     }
 
     pub(crate) fn signal(&self, kind: SignalKind, result: SignalResult) {

@@ -2,11 +2,16 @@
 
 use super::access::unique_ids;
 use crate::address::{UrlPath, url};
-use crate::kind::{Raw, id, moment};
+use crate::kind::{Raw, duration, id, interval, moment};
 use crate::reader::Section;
 use crate::secret::{Fallback, Privacy};
 use crate::types::{Cobalt, WebhookSecret};
+use crate::units::format_duration;
 use relink_core::masked::Secret;
+use std::time::Duration;
+
+/// Below this Cobalt, whose limits are not published, would be asked more than it may like.
+const LEAST_INTERVAL: Duration = Duration::from_secs(30);
 
 pub(super) fn cobalt(s: &mut Section<'_, '_>) -> Option<Cobalt> {
     let api_url = s
@@ -21,6 +26,12 @@ pub(super) fn cobalt(s: &mut Section<'_, '_>) -> Option<Cobalt> {
     let client_secret = s
         .key("client_secret", "Sent to Cobalt with every call.")
         .sourced(Privacy::Secret, Fallback::Env("COBALT_CLIENT_SECRET"));
+    let reconcile_every = s
+        .key("reconcile_every", "How often Cobalt is asked for events that no webhook brought.")
+        .or(interval(LEAST_INTERVAL), Raw::Text("10m"));
+    let reconcile_first = s
+        .key("reconcile_first", "How far back the very first comparison looks.")
+        .or(duration(), Raw::Text("1d"));
     let webhook_secrets = s
         .key("webhook_secrets", "What webhooks are signed with; every live one is tried.")
         .tables(None, webhook_secret)
@@ -28,14 +39,21 @@ pub(super) fn cobalt(s: &mut Section<'_, '_>) -> Option<Cobalt> {
     let webhook_secrets = unique_ids(s, "webhook_secrets", webhook_secrets, |secret| &secret.id);
     warn_of_missing_credentials(s, "client_id", client_id.as_ref());
     warn_of_missing_credentials(s, "client_secret", client_secret.as_ref());
-    warn_of_dead_secrets(s, webhook_secrets.as_deref());
-    Some(Cobalt {
+    let cobalt = Cobalt {
         api_url: api_url?,
         link_script_url: link_script_url?,
         client_id: client_id?.map(|id| unquoted(&id)),
         client_secret: client_secret?.map(|secret| unquoted(&secret)),
         webhook_secrets: webhook_secrets?,
-    })
+        reconcile_every: reconcile_every?,
+        reconcile_first: reconcile_first?,
+    };
+    if cobalt.webhook_secrets.is_empty() && cobalt.reconciles() {
+        warn_of_pull_only(s, cobalt.reconcile_every);
+    } else {
+        warn_of_dead_secrets(s, &cobalt.webhook_secrets);
+    }
+    Some(cobalt)
 }
 
 fn webhook_secret(s: &mut Section<'_, '_>) -> Option<WebhookSecret> {
@@ -66,8 +84,19 @@ fn warn_of_missing_credentials(
     }
 }
 
-fn warn_of_dead_secrets(s: &mut Section<'_, '_>, secrets: Option<&[WebhookSecret]>) {
-    let Some(secrets) = secrets else { return };
+/// Nobody who wants webhooks should find out from their delay that none can come in.
+fn warn_of_pull_only(s: &mut Section<'_, '_>, every: Duration) {
+    s.warn(
+        "webhook_secrets",
+        format!(
+            "is empty: no webhook can be verified, and events are known only by asking Cobalt, every {}",
+            format_duration(every)
+        ),
+        "leave it so if no webhook can reach this installation; otherwise add [[cobalt.webhook_secrets]] with id = \"current\" and secret = { env = \"COBALT_WEBHOOK_SECRET\" }",
+    );
+}
+
+fn warn_of_dead_secrets(s: &mut Section<'_, '_>, secrets: &[WebhookSecret]) {
     let now = s.reader.env.now();
     let live = |secret: &&WebhookSecret| secret.not_after.is_none_or(|end| end > now);
     if secrets.iter().filter(live).count() == 0 {

@@ -9,6 +9,7 @@ pub(crate) mod dead;
 pub(crate) mod demo;
 pub(crate) mod migrate;
 pub(crate) mod quarantine;
+pub(crate) mod reconcile;
 
 mod account_file;
 mod demo_once;

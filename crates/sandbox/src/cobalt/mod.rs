@@ -4,7 +4,7 @@
 
 mod api;
 
-pub use api::ApiFault;
+pub use api::{ApiFault, Listing};
 
 use crate::answer::spawn;
 use crate::script::Script;
@@ -119,6 +119,26 @@ impl PretendCobalt {
         lock(&self.world).accounts.insert(account_ref.to_owned(), account);
     }
 
+    /// How the list of events answers from now on.
+    pub fn list_as(&self, listing: Listing) {
+        lock(&self.world).listing = listing;
+    }
+
+    /// Lists an event that was never posted, as after an outage of its receiver.
+    pub fn list_missed(&self, event_id: &str, account_ref: &str, kind: &str, created: Timestamp) {
+        let mut event = event(event_id, account_ref, kind, &created.to_string());
+        note_delivery(
+            &mut event,
+            &Posted { event_id: event_id.to_owned(), status: None, attempts: 2 },
+        );
+        lock(&self.world).events.push(event);
+    }
+
+    /// The login breaks without a webhook.
+    pub fn break_silently(&self, account_ref: &str) {
+        self.set_broken(account_ref, true);
+    }
+
     /// The login breaks: the API answers 403 from now on, and the webhook goes out.
     pub async fn break_login(&self, account_ref: &str) -> Posted {
         self.set_broken(account_ref, true);
@@ -140,16 +160,7 @@ impl PretendCobalt {
     pub async fn post_event(&self, account_ref: &str, kind: &str) -> Posted {
         let id = uuid::Uuid::new_v4().to_string();
         let created = Timestamp::now().to_string();
-        let event = value!({
-            "id": id, "access_token_reference_id": account_ref, "object": "event",
-            "created": created, "type": kind,
-            "data": {
-                "access_token_reference_id": account_ref,
-                "emr_instance_domain": "https://ehr.sandbox.invalid",
-                "message": "The stored credentials are no longer valid.",
-                "error_type": "password_expired",
-            },
-        });
+        let event = event(&id, account_ref, kind, &created);
         let fault = self.webhooks.next();
         let mut posted = Posted { event_id: id.clone(), status: None, attempts: 0 };
         if fault != Some(WebhookFault::NotPosted) {
@@ -159,13 +170,8 @@ impl PretendCobalt {
                 self.deliver(&webhook, &mut posted).await;
             }
         }
-        let delivered = posted.status.is_some_and(|status| status < 300);
         let mut listed = event;
-        if let Some(fields) = listed.as_object_mut() {
-            fields.insert("delivered".into(), delivered.into());
-            fields.insert("status".into(), if delivered { "success" } else { "failed" }.into());
-            fields.insert("delivery_attempts".into(), posted.attempts.into());
-        }
+        note_delivery(&mut listed, &posted);
         lock(&self.world).events.push(listed);
         posted
     }
@@ -214,6 +220,30 @@ impl PretendCobalt {
         let body = Bytes::from(body);
         let answer = client.call(Method::POST, &url, headers, body).await.ok()?;
         Some(answer.status.as_u16())
+    }
+}
+
+/// An event as documented.
+fn event(id: &str, account_ref: &str, kind: &str, created: &str) -> Value {
+    value!({
+        "id": id, "access_token_reference_id": account_ref, "object": "event",
+        "created": created, "type": kind,
+        "data": {
+            "access_token_reference_id": account_ref,
+            "emr_instance_domain": "https://ehr.sandbox.invalid",
+            "message": "The stored credentials are no longer valid.",
+            "error_type": "password_expired",
+        },
+    })
+}
+
+/// What the list says of an event beyond its webhook.
+fn note_delivery(event: &mut Value, posted: &Posted) {
+    let delivered = posted.status.is_some_and(|status| status < 300);
+    if let Some(fields) = event.as_object_mut() {
+        fields.insert("delivered".into(), delivered.into());
+        fields.insert("status".into(), if delivered { "success" } else { "failed" }.into());
+        fields.insert("delivery_attempts".into(), posted.attempts.into());
     }
 }
 

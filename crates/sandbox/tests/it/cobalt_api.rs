@@ -4,7 +4,7 @@ use crate::support::*;
 use hyper::Method;
 use relink_core::masked::Secret;
 use relink_http::client::Answer;
-use relink_sandbox::{ApiFault, PretendCobalt, WebhookFault};
+use relink_sandbox::{ApiFault, Listing, PretendCobalt, WebhookFault};
 use serde_json::Value;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -140,4 +140,42 @@ async fn events_are_listed_by_page_kind_delivery_and_day() {
     assert_eq!(listed("?start_date=2020-01-01&end_date=2999-12-31").await.0.len(), 5);
     assert!(listed("?start_date=2999-01-01").await.0.is_empty());
     assert!(listed("?end_date=2020-01-01").await.0.is_empty());
+}
+
+#[tokio::test]
+async fn the_list_can_be_had_in_every_way_that_the_pages_leave_open() {
+    let (cobalt, _running) = cobalt().await;
+    let created: relink_core::Timestamp = "2026-11-20T08:00:00Z".parse().unwrap();
+    cobalt.add_account("clinic_2", "another-token");
+    for (id, account) in [("e1", "clinic_1"), ("e2", "clinic_2")] {
+        cobalt.list_missed(id, account, "access_token.login_required", created);
+    }
+    let list = async || get(&cobalt, "/v1/webhook-events?sort=created_at").await;
+    let items = async || json(&list().await)["webhook_events"].as_array().unwrap().clone();
+
+    // With an account's token, its events and no others.
+    let older = items().await;
+    assert_eq!(older.len(), 1);
+    assert_eq!((&older[0]["id"], &older[0]["delivered"]), (&"e1".into(), &false.into()));
+
+    cobalt.list_as(Listing { newer: true, urls: 2, ..Listing::default() });
+    let newer = items().await;
+    assert_eq!(newer.len(), 2);
+    assert_eq!(newer[0], newer[1]);
+    assert_eq!(newer[0]["event_id"], "e1");
+    assert_eq!(newer[0]["event_type"], "access_token.login_required");
+    assert_eq!(newer[0]["created_at"], "2026-11-20T08:00:00Z");
+    assert_eq!(newer[0]["id"], Value::Null);
+
+    cobalt.list_as(Listing { failing_page: Some((1, 502)), ..Listing::default() });
+    assert_eq!(list().await.status, 502);
+    assert_eq!(get(&cobalt, "/v1/webhook-events?page=2").await.status, 200);
+
+    cobalt.list_as(Listing::default());
+    cobalt.break_silently("clinic_1");
+    let refused = list().await;
+    assert_eq!(
+        (refused.status.as_u16(), json(&refused)["error"].clone()),
+        (403, "login_required".into())
+    );
 }

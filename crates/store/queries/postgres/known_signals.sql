@@ -1,3 +1,3 @@
-SELECT event_id, digest, case_id
+SELECT event_id, account_ref, kind, digest, case_id
 FROM signals
 WHERE event_id = ANY ($1::text[])

@@ -9,12 +9,12 @@ use relink_core::case::Case;
 use relink_core::id::CaseId;
 use relink_core::plan::{AccountSnapshot, SignalDecision, SignalResult, decide};
 use relink_core::policy::Rules;
-use relink_core::signal::Signal;
+use relink_core::signal::{KnownEvent, Signal};
 
 /// The row that an event id has already.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KnownSignal {
-    pub(crate) digest: String,
+    pub(crate) event: KnownEvent,
     pub(crate) case_id: Option<CaseId>,
 }
 
@@ -31,10 +31,10 @@ pub(crate) struct SignalSnapshot {
 
 /// The answer to an event id that is known: nothing is written.
 pub(crate) fn repeated(signal: &Signal, known: &KnownSignal) -> Applied {
-    if signal.digest == known.digest {
-        Applied { result: SignalResult::Duplicate, case_id: known.case_id, planned: 0 }
-    } else {
+    if known.event.contradicts(signal) {
         Applied { result: SignalResult::IdReused, case_id: None, planned: 0 }
+    } else {
+        Applied { result: SignalResult::Duplicate, case_id: known.case_id, planned: 0 }
     }
 }
 

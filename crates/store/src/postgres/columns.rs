@@ -3,7 +3,7 @@
 
 use super::transaction::Query;
 use crate::rows::{
-    AccountColumns, AttemptColumns, CaseColumns, ContactColumns, NonSendColumns,
+    AccountColumns, AttemptColumns, CaseColumns, ContactColumns, KnownColumns, NonSendColumns,
     NotificationColumns, SignalColumns,
 };
 use tokio_postgres::types::ToSql;
@@ -87,6 +87,18 @@ macro_rules! columns {
         }
         arrays! { $(#[$meta])* $arrays of $columns { $($field: $type),+ } }
     };
+}
+
+impl FromRow for KnownColumns {
+    fn from_row(row: &Row) -> Result<Self, Error> {
+        Ok(Self {
+            event_id: row.try_get("event_id")?,
+            account_ref: row.try_get("account_ref")?,
+            kind: row.try_get("kind")?,
+            digest: row.try_get("digest")?,
+            case_id: row.try_get("case_id")?,
+        })
+    }
 }
 
 /// An account to insert or replace, its token sealed.

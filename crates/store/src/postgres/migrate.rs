@@ -12,11 +12,18 @@ use tokio_postgres::Row;
 pub(super) const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Every migration, oldest first.
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "0001_initial",
-    sql: include_str!("../../migrations/postgres/0001_initial.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "0001_initial",
+        sql: include_str!("../../migrations/postgres/0001_initial.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "0002_marks",
+        sql: include_str!("../../migrations/postgres/0002_marks.sql"),
+    },
+];
 
 /// Applies what is missing; answers the names applied now.
 pub(super) async fn migrate(tx: &Transaction) -> Result<Vec<String>, Failure> {

@@ -24,6 +24,7 @@ mod delivery;
 mod due;
 mod error;
 mod inspect;
+mod marks;
 mod migrate;
 mod read;
 mod signals;

@@ -2,8 +2,9 @@
 
 use super::columns::{FromRow, read_all};
 use super::error::Failure;
+use crate::changes::KnownSignal;
 use crate::rows::{
-    AccountColumns, AttemptColumns, CaseColumns, ContactColumns, NonSendColumns,
+    AccountColumns, AttemptColumns, CaseColumns, ContactColumns, KnownColumns, NonSendColumns,
     NotificationColumns, SignalColumns, StoredCase, StoredNotification,
 };
 use crate::{AttemptRow, NonSendRow, SignalRow, StoreError, StoredAccount};
@@ -22,6 +23,10 @@ pub(super) fn notifications(rows: &[Row]) -> Result<Vec<StoredNotification>, Fai
 
 pub(super) fn attempts(rows: &[Row]) -> Result<Vec<AttemptRow>, Failure> {
     all::<AttemptColumns, _>(rows)
+}
+
+pub(super) fn known_signals(rows: &[Row]) -> Result<Vec<KnownSignal>, Failure> {
+    all::<KnownColumns, _>(rows)
 }
 
 pub(super) fn signals(rows: &[Row]) -> Result<Vec<SignalRow>, Failure> {

@@ -10,7 +10,7 @@ use crate::changes::{
 use crate::{Applied, SignalStore, StoreError};
 use relink_core::case::CloseReason;
 use relink_core::id::{AccountRef, EventId};
-use relink_core::signal::Signal;
+use relink_core::signal::{KnownEvent, Signal};
 use relink_core::time::from_millis;
 use std::collections::{BTreeSet, HashMap};
 use tokio_postgres::Row;
@@ -22,6 +22,14 @@ impl SignalStore for PostgresStore {
             return Ok(Vec::new());
         }
         self.database.run(signals.to_vec(), |tx, signals| Box::pin(apply(tx, signals))).await
+    }
+
+    async fn known_events(&self, ids: &[EventId]) -> Result<Vec<KnownEvent>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        self.database.run(ids, |tx, ids| Box::pin(known_events(tx, ids))).await
     }
 
     async fn expire_cases(&self, most: usize) -> Result<usize, StoreError> {
@@ -61,7 +69,7 @@ async fn apply(tx: &Transaction, signals: &[Signal]) -> Result<Vec<Applied>, Fai
         let snapshot = snapshots.entry(signal.account_ref.clone()).or_default();
         let (applied, more) = signal_changes(signal, snapshot.clone(), tx.rules(), now);
         carry_into_signal(snapshot, &more);
-        let row = KnownSignal { digest: signal.digest.clone(), case_id: applied.case_id };
+        let row = KnownSignal { event: signal.into(), case_id: applied.case_id };
         known.insert(signal.event_id.clone(), row);
         writes.then(more);
         answers.push(applied);
@@ -72,15 +80,15 @@ async fn apply(tx: &Transaction, signals: &[Signal]) -> Result<Vec<Applied>, Fai
 
 fn known_signals(rows: &[Row]) -> Result<HashMap<EventId, KnownSignal>, Failure> {
     let mut known = HashMap::new();
-    for row in rows {
-        let case_id: Option<&str> = row.try_get("case_id")?;
-        let signal = KnownSignal {
-            digest: row.try_get("digest")?,
-            case_id: case_id.and_then(|text| text.parse().ok()),
-        };
-        known.insert(read::id(row, "event_id")?, signal);
+    for signal in read::known_signals(rows)? {
+        known.insert(signal.event.event_id.clone(), signal);
     }
     Ok(known)
+}
+
+async fn known_events(tx: &Transaction, ids: &Vec<String>) -> Result<Vec<KnownEvent>, Failure> {
+    let [rows] = tx.execute([query(sql!("known_signals"), &[ids])]).await?;
+    Ok(read::known_signals(&rows)?.into_iter().map(|known| known.event).collect())
 }
 
 /// What was read about the accounts of a batch.

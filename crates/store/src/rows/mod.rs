@@ -12,7 +12,7 @@ pub(crate) use account::{AccountColumns, ContactColumns};
 pub(crate) use attempt::AttemptColumns;
 pub(crate) use case::{CaseColumns, NonSendColumns, StoredCase};
 pub(crate) use notification::{NotificationColumns, StoredNotification};
-pub(crate) use signal::SignalColumns;
+pub(crate) use signal::{KnownColumns, SignalColumns};
 
 use crate::{Due, StoreError};
 use relink_core::Timestamp;

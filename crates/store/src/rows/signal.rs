@@ -1,9 +1,10 @@
 //! Rows of `signals`.
 
 use super::At;
+use crate::changes::KnownSignal;
 use crate::{SignalRow, StoreError};
 use relink_core::id::CaseId;
-use relink_core::signal::Signal;
+use relink_core::signal::{KnownEvent, Signal};
 use relink_core::time::{from_millis, to_millis};
 
 /// The columns of `signals`.
@@ -65,6 +66,33 @@ impl TryFrom<SignalColumns> for SignalRow {
             },
             result: at.read("result", &row.result)?,
             applied_at: from_millis(row.applied_at),
+        })
+    }
+}
+
+/// The columns of `signals` that tell one event from another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KnownColumns {
+    pub(crate) event_id: String,
+    pub(crate) account_ref: String,
+    pub(crate) kind: String,
+    pub(crate) digest: String,
+    pub(crate) case_id: Option<String>,
+}
+
+impl TryFrom<KnownColumns> for KnownSignal {
+    type Error = StoreError;
+
+    fn try_from(row: KnownColumns) -> Result<Self, StoreError> {
+        let at = At { table: "signals", row: &row.event_id };
+        Ok(Self {
+            event: KnownEvent {
+                event_id: at.read("event_id", &row.event_id)?,
+                account_ref: at.read("account_ref", &row.account_ref)?,
+                kind: at.read("kind", &row.kind)?,
+                digest: row.digest,
+            },
+            case_id: row.case_id.and_then(|text| text.parse().ok()),
         })
     }
 }

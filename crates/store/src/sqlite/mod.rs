@@ -12,6 +12,7 @@ mod delivery;
 mod due;
 mod error;
 mod inspect;
+mod marks;
 mod read;
 mod readers;
 mod schema;

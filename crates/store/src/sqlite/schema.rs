@@ -8,17 +8,24 @@ use relink_core::Timestamp;
 use relink_core::time::to_millis;
 use rusqlite::{Connection, params};
 
-const MIGRATIONS: [Migration; 1] = [Migration {
-    version: 1,
-    name: "0001_initial",
-    sql: include_str!("../../migrations/sqlite/0001_initial.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "0001_initial",
+        sql: include_str!("../../migrations/sqlite/0001_initial.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "0002_marks",
+        sql: include_str!("../../migrations/sqlite/0002_marks.sql"),
+    },
+];
 
 /// Applies what is missing; answers the names of what it applied.
 pub(super) fn migrate(connection: &Connection, now: Timestamp) -> Result<Vec<String>, StoreError> {
     execute(connection, include_str!("../../queries/sqlite/create_schema_migrations.sql"), [])?;
     let mut names = Vec::new();
-    for migration in pending(&MIGRATIONS, &applied(connection)?)? {
+    for migration in pending(MIGRATIONS, &applied(connection)?)? {
         connection.execute_batch(migration.sql)?;
         let sql = include_str!("../../queries/sqlite/insert_schema_migration.sql");
         let Migration { version, name, .. } = migration;
@@ -32,7 +39,7 @@ pub(super) fn migrate(connection: &Connection, now: Timestamp) -> Result<Vec<Str
 pub(super) fn check(connection: &Connection) -> Result<(), StoreError> {
     let sql = include_str!("../../queries/sqlite/has_schema_migrations.sql");
     let applied = if value(connection, sql, [])? { applied(connection)? } else { Vec::new() };
-    up_to_date(&MIGRATIONS, &applied)
+    up_to_date(MIGRATIONS, &applied)
 }
 
 fn applied(connection: &Connection) -> Result<Vec<AppliedMigration>, StoreError> {

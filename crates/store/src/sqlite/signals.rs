@@ -4,12 +4,12 @@ use super::read::{account, all, case_columns, notifications_of, one, open_case_o
 use super::write::write;
 use super::{SqliteStore, Terms, limit};
 use crate::changes::{KnownSignal, SignalSnapshot, close_changes, repeated, signal_changes};
-use crate::rows::StoredCase;
+use crate::rows::{KnownColumns, StoredCase};
 use crate::{Applied, SignalStore, StoreError};
 use relink_core::Timestamp;
 use relink_core::case::CloseReason;
 use relink_core::id::EventId;
-use relink_core::signal::Signal;
+use relink_core::signal::{KnownEvent, Signal};
 use relink_core::time::{from_millis, to_millis};
 use rusqlite::{Connection, params};
 
@@ -19,6 +19,15 @@ impl SignalStore for SqliteStore {
         let signals = signals.to_vec();
         self.write(move |connection, terms, now| {
             signals.iter().map(|signal| apply(connection, terms, signal, now)).collect()
+        })
+        .await
+    }
+
+    async fn known_events(&self, ids: &[EventId]) -> Result<Vec<KnownEvent>, StoreError> {
+        let ids = ids.to_vec();
+        self.read(move |connection| {
+            let found = ids.iter().filter_map(|id| known(connection, id).transpose());
+            found.map(|row| row.map(|known| known.event)).collect()
         })
         .await
     }
@@ -45,12 +54,15 @@ fn apply(
 
 fn known(connection: &Connection, event_id: &EventId) -> Result<Option<KnownSignal>, StoreError> {
     let sql = include_str!("../../queries/sqlite/known_signal.sql");
-    let row: Option<(String, Option<String>)> =
-        one(connection, sql, [event_id.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(row.map(|(digest, case_id)| KnownSignal {
-        digest,
-        case_id: case_id.and_then(|text| text.parse().ok()),
-    }))
+    one(connection, sql, [event_id.as_str()], |row| {
+        Ok(KnownColumns {
+            event_id: row.get(0)?,
+            account_ref: row.get(1)?,
+            kind: row.get(2)?,
+            digest: row.get(3)?,
+            case_id: row.get(4)?,
+        })
+    })
 }
 
 fn snapshot(connection: &Connection, signal: &Signal) -> Result<SignalSnapshot, StoreError> {

@@ -1,15 +1,16 @@
 //! A store that cannot be reached, whatever it is asked.
 
+use relink_core::Timestamp;
 use relink_core::account::AccountUpsert;
 use relink_core::case::{Case, CloseReason};
-use relink_core::id::{AccountRef, CaseId, NotificationId};
+use relink_core::id::{AccountRef, CaseId, EventId, NotificationId, WorkerId};
 use relink_core::masked::Secret;
 use relink_core::notification::Notification;
-use relink_core::signal::Signal;
+use relink_core::signal::{KnownEvent, Signal};
 use relink_store::{
     AccountStore, Applied, AttemptFilter, AttemptRow, Begin, BeginRequest, CaseFilter, CaseHistory,
     CaseStore, DeliveryStore, Due, DueStore, FinishRequest, Finished, InspectStore, LookUpRequest,
-    OpenCase, SignalStore, Store, StoreError, StoreStats, StoredAccount,
+    Mark, MarkStore, OpenCase, SignalStore, Store, StoreError, StoreStats, StoredAccount,
 };
 use std::time::Duration;
 
@@ -29,7 +30,23 @@ impl SignalStore for Down {
     async fn apply_signals(&self, _: &[Signal]) -> Result<Vec<Applied>> {
         self.say()
     }
+    async fn known_events(&self, _: &[EventId]) -> Result<Vec<KnownEvent>> {
+        self.say()
+    }
     async fn expire_cases(&self, _: usize) -> Result<usize> {
+        self.say()
+    }
+}
+
+#[async_trait::async_trait]
+impl MarkStore for Down {
+    async fn mark(&self, _: &str) -> Result<Mark> {
+        self.say()
+    }
+    async fn take_turn(&self, _: &str, _: &WorkerId, _: Duration) -> Result<Option<Mark>> {
+        self.say()
+    }
+    async fn end_turn(&self, _: &str, _: &WorkerId, _: Option<Timestamp>) -> Result<()> {
         self.say()
     }
 }

@@ -1,16 +1,17 @@
 //! The real store with faults on command, and a record of what was asked of it and when.
 
 use super::{StandStill, stand_still};
+use relink_core::Timestamp;
 use relink_core::account::AccountUpsert;
 use relink_core::case::{Case, CloseReason};
-use relink_core::id::{AccountRef, CaseId, NotificationId};
+use relink_core::id::{AccountRef, CaseId, EventId, NotificationId, WorkerId};
 use relink_core::masked::Secret;
 use relink_core::notification::Notification;
-use relink_core::signal::Signal;
+use relink_core::signal::{KnownEvent, Signal};
 use relink_store::{
     AccountStore, Applied, AttemptFilter, AttemptRow, Begin, BeginRequest, CaseFilter, CaseHistory,
     CaseStore, DeliveryStore, Due, DueStore, FinishRequest, Finished, InspectStore, LookUpRequest,
-    OpenCase, SignalStore, Store, StoreError, StoreStats, StoredAccount,
+    Mark, MarkStore, OpenCase, SignalStore, Store, StoreError, StoreStats, StoredAccount,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -91,8 +92,34 @@ impl SignalStore for ScriptedStore {
     async fn apply_signals(&self, signals: &[Signal]) -> Result<Vec<Applied>, StoreError> {
         self.ask("apply_signals", self.inner.apply_signals(signals)).await
     }
+    async fn known_events(&self, ids: &[EventId]) -> Result<Vec<KnownEvent>, StoreError> {
+        self.ask("known_events", self.inner.known_events(ids)).await
+    }
     async fn expire_cases(&self, limit: usize) -> Result<usize, StoreError> {
         self.ask("expire_cases", self.inner.expire_cases(limit)).await
+    }
+}
+
+#[async_trait::async_trait]
+impl MarkStore for ScriptedStore {
+    async fn mark(&self, name: &str) -> Result<Mark, StoreError> {
+        self.ask("mark", self.inner.mark(name)).await
+    }
+    async fn take_turn(
+        &self,
+        name: &str,
+        who: &WorkerId,
+        lasts: Duration,
+    ) -> Result<Option<Mark>, StoreError> {
+        self.ask("take_turn", self.inner.take_turn(name, who, lasts)).await
+    }
+    async fn end_turn(
+        &self,
+        name: &str,
+        who: &WorkerId,
+        reached: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        self.ask("end_turn", self.inner.end_turn(name, who, reached)).await
     }
 }
 

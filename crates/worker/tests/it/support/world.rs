@@ -1,6 +1,6 @@
 //! A store with one policy and a clock that only the scenario moves, and the parts around it.
 
-use super::{FakeQueue, ScriptedSender, ScriptedStore};
+use super::{FakeList, FakeQueue, ScriptedSender, ScriptedStore};
 use prometheus_client::registry::Registry;
 use relink_core::Timestamp;
 use relink_core::account::{Account, AccountUpsert, Channel, Contact, Role};
@@ -9,6 +9,7 @@ use relink_core::id::{AccountRef, CaseId, ContactId, EventId, NotificationId, St
 use relink_core::masked::{EmailAddress, PhoneNumber, Secret};
 use relink_core::notification::{Notification, NotificationState};
 use relink_core::policy::{EnabledChannels, OnUnknown, Policy, Rules, Step};
+use relink_core::reconcile::LEFT_TO_WEBHOOK;
 use relink_core::seal::{KEY_LEN, KeyRing, SealKey};
 use relink_core::sender::Sender;
 use relink_core::signal::{Signal, SignalKind, SignalSource};
@@ -21,11 +22,12 @@ use relink_worker::circuit::Circuit;
 use relink_worker::deliver::Courier;
 use relink_worker::outcomes::Outcomes;
 use relink_worker::plan::Planner;
+use relink_worker::reconcile::{Pace, Reconciler, Tally, Wish};
 use relink_worker::schedule::Scheduler;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -40,7 +42,7 @@ pub(crate) struct World {
     pub(crate) metrics: Metrics,
     /// Whose depth the scheduler sees.
     pub(crate) queue: Arc<FakeQueue>,
-    clock: Arc<AtomicI64>,
+    pub(crate) clock: Arc<AtomicI64>,
     registry: Registry,
     folder: tempfile::TempDir,
 }
@@ -120,6 +122,27 @@ impl World {
         Replaying { stop, task }
     }
 
+    pub(crate) fn reconciler(&self, list: &Arc<FakeList>) -> Reconciler {
+        Reconciler {
+            events: Arc::<FakeList>::clone(list),
+            store: self.shared(),
+            metrics: self.metrics.clone(),
+            planned: Arc::clone(&self.planned),
+            worker: WorkerId::parse("test/1").unwrap(),
+            pace: Pace {
+                every: Duration::from_secs(600),
+                first_look: DAY,
+                leave_to_webhook: LEFT_TO_WEBHOOK,
+            },
+            progress: watch::Sender::new(Tally::default()),
+        }
+    }
+
+    /// A round like any other, which nobody else is at.
+    pub(crate) async fn round(&self, reconciler: &Reconciler) -> Tally {
+        reconciler.round(&Wish::default()).await.unwrap().unwrap()
+    }
+
     pub(crate) fn signal(&self, event: &str, account: &str, kind: SignalKind) -> Signal {
         Signal {
             event_id: EventId::parse(event).unwrap(),
@@ -137,6 +160,12 @@ impl World {
 
     pub(crate) async fn register(&self, account: &str) {
         self.shared().put_accounts(&[upsert(account)]).await.unwrap();
+    }
+
+    /// Registers an account with this access token.
+    pub(crate) async fn register_with(&self, account: &str, token: &str) {
+        let account = AccountUpsert { access_token: Secret::new(token), ..upsert(account) };
+        self.shared().put_accounts(&[account]).await.unwrap();
     }
 
     /// Opens a case whose first step, an email, is due at once, and a text a day later.

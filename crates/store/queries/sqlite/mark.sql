@@ -1,0 +1,3 @@
+SELECT reached
+FROM marks
+WHERE name = ?1
