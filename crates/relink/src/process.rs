@@ -5,20 +5,20 @@ use crate::admin;
 use crate::failure::Failure;
 use crate::health::{Health, Watched};
 use crate::parts::{self, OpenQueue};
+use crate::ports::{Ports, Purpose, Wanted};
 use crate::roles::Roles;
 use crate::work::Work;
 use prometheus_client::registry::Registry;
 use relink_cobalt::Verifier;
 use relink_config::{Config, ProcessRole};
 use relink_core::account::AccountUpsert;
-use relink_http::server::bind;
+use relink_http::listener::Listener;
 use relink_queue::log::SegmentLog;
 use relink_receiver::{Parts, Receiver};
 use relink_store::{Store, StoreError};
 use relink_web::Web;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -30,9 +30,9 @@ pub(crate) struct Process {
     spool: Option<SegmentLog>,
     store: Option<Arc<dyn Store>>,
     queue: Option<OpenQueue>,
-    receiver: Option<(Receiver, TcpListener)>,
-    web: Option<(Web, TcpListener)>,
-    admin: TcpListener,
+    receiver: Option<(Receiver, Listener)>,
+    web: Option<(Web, Listener)>,
+    admin: Listener,
 }
 
 /// Where a process can be reached.
@@ -45,9 +45,14 @@ pub(crate) struct Addresses {
 
 impl Process {
     /// Builds everything and opens every port.
-    pub(crate) async fn build(config: Config, roles: Roles) -> Result<Self, Failure> {
+    pub(crate) async fn build(
+        config: Config,
+        roles: Roles,
+        mut ports: Ports,
+    ) -> Result<Self, Failure> {
         let mut registry = Registry::default();
-        let admin = bind(config.admin.listen).await?;
+        let address = config.admin.listen;
+        let admin = ports.open(Wanted { purpose: Purpose::Admin, address, shared: false }).await?;
         let queue = match roles.needs_queue() {
             true => Some(parts::queue(&config, &format!("relink {:?}", roles.role)).await?),
             false => None,
@@ -58,7 +63,10 @@ impl Process {
         };
         let receiver = match (&queue, &spool) {
             (Some(queue), Some(spool)) => {
-                let listener = bind(config.receiver.listen).await?;
+                let relink_config::Receiver { listen: address, reuse_port: shared, .. } =
+                    config.receiver;
+                let wanted = Wanted { purpose: Purpose::Receiver, address, shared };
+                let listener = ports.open(wanted).await?;
                 let parts = Parts {
                     config: &config.receiver,
                     verifier: Verifier::new(&config.cobalt.webhook_secrets),
@@ -76,20 +84,23 @@ impl Process {
         };
         let web = match &store {
             Some(store) if roles.web => {
-                let listener = bind(config.web.listen).await?;
+                let relink_config::Web { listen: address, reuse_port: shared } = config.web;
+                let wanted = Wanted { purpose: Purpose::Web, address, shared };
+                let listener = ports.open(wanted).await?;
                 let metrics = relink_web::Metrics::register(&mut registry);
                 let (keys, name) = (config.api_keys.clone(), &config.instance.name);
                 Some((Web::build(Arc::clone(store), keys, name, metrics), listener))
             }
             Some(_) | None => None,
         };
+        ports.finish()?;
         let config = Arc::new(config);
         Ok(Self { config, roles, registry, spool, store, queue, receiver, web, admin })
     }
 
     /// The ports that were opened.
     pub(crate) fn addresses(&self) -> Addresses {
-        let of = |listener: &TcpListener| listener.local_addr().ok();
+        let of = |listener: &Listener| listener.local_addr().ok();
         Addresses {
             receiver: self.receiver.as_ref().and_then(|(_, listener)| of(listener)),
             web: self.web.as_ref().and_then(|(_, listener)| of(listener)),
@@ -122,7 +133,7 @@ impl Process {
     /// Runs until `stop`, or until a part of it ends, which ends the rest in the same order.
     pub(crate) async fn run(self, stop: CancellationToken) -> Result<(), Failure> {
         let mut tasks = JoinSet::new();
-        let health = Health::default();
+        let health = Health::until(stop.clone());
         let Self { config, roles, mut registry, spool, store, queue, receiver, web, admin } = self;
         let shared_queue = queue.as_ref().map(OpenQueue::shared);
         if let (Some(store), Some(queue)) = (&store, &queue) {
