@@ -12,3 +12,4 @@ mod commands;
 mod demo;
 mod kill;
 mod main_job;
+mod rolling;

@@ -20,6 +20,6 @@ mod wait;
 
 pub use api::Api;
 pub use corner::{Corner, Engines};
-pub use process::{Relink, relink_binary};
-pub use signed::{Sender, WEBHOOK_SECRET, login_required};
+pub use process::{Relink, Supervision, relink_binary};
+pub use signed::{Sender, WEBHOOK_SECRET, login_required, post_alone};
 pub use wait::eventually;
