@@ -6,6 +6,7 @@ mod args;
 mod command;
 mod failure;
 mod health;
+mod one_host;
 mod output;
 mod parts;
 mod ports;

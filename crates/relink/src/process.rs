@@ -4,6 +4,7 @@
 use crate::admin;
 use crate::failure::Failure;
 use crate::health::{Health, Watched};
+use crate::one_host::{Claim, OneHost};
 use crate::parts::{self, OpenQueue};
 use crate::ports::{Ports, Purpose, Wanted};
 use crate::roles::Roles;
@@ -13,6 +14,7 @@ use relink_cobalt::Verifier;
 use relink_config::{Config, ProcessRole};
 use relink_core::account::AccountUpsert;
 use relink_http::listener::Listener;
+use relink_queue::QueueError;
 use relink_queue::log::SegmentLog;
 use relink_receiver::{Parts, Receiver};
 use relink_store::{Store, StoreError};
@@ -33,6 +35,7 @@ pub(crate) struct Process {
     receiver: Option<(Receiver, Listener)>,
     web: Option<(Web, Listener)>,
     admin: Listener,
+    one_host: Option<(OneHost, Claim)>,
 }
 
 /// Where a process can be reached.
@@ -56,6 +59,16 @@ impl Process {
         let queue = match roles.needs_queue() {
             true => Some(parts::queue(&config, &format!("relink {:?}", roles.role)).await?),
             false => None,
+        };
+        if roles.role == ProcessRole::Work {
+            fitting(queue.as_ref()).await?;
+        }
+        let one_host = match OneHost::of(&config, &roles, queue.as_ref()) {
+            Some(one_host) => {
+                let claim = one_host.claim().await?;
+                Some((one_host, claim))
+            }
+            None => None,
         };
         let spool = match roles.receive {
             true => Some(parts::spool(&config)?),
@@ -95,7 +108,7 @@ impl Process {
         };
         ports.finish()?;
         let config = Arc::new(config);
-        Ok(Self { config, roles, registry, spool, store, queue, receiver, web, admin })
+        Ok(Self { config, roles, registry, spool, store, queue, receiver, web, admin, one_host })
     }
 
     /// The ports that were opened.
@@ -134,11 +147,25 @@ impl Process {
     pub(crate) async fn run(self, stop: CancellationToken) -> Result<(), Failure> {
         let mut tasks = JoinSet::new();
         let health = Health::until(stop.clone());
-        let Self { config, roles, mut registry, spool, store, queue, receiver, web, admin } = self;
+        let Self {
+            config,
+            roles,
+            mut registry,
+            spool,
+            store,
+            queue,
+            receiver,
+            web,
+            admin,
+            one_host,
+        } = self;
         let shared_queue = queue.as_ref().map(OpenQueue::shared);
         if let (Some(store), Some(queue)) = (&store, &queue) {
             let work = Work { config: &config, store, queue, stop: &stop };
             work.start(&roles, &mut registry, &mut tasks)?;
+        }
+        if let Some((one_host, claim)) = one_host {
+            tasks.spawn(one_host.keep(claim, stop.clone()));
         }
         if let Some((receiver, listener)) = receiver {
             let stop = stop.clone();
@@ -196,6 +223,20 @@ async fn until_stopped(
         }
     }
     result
+}
+
+/// Refuses a broker whose queues are not as this release needs them. One that does not answer yet
+/// is waited for later. Not asked for a receiver: it must take events whatever the broker is like.
+async fn fitting(queue: Option<&OpenQueue>) -> Result<(), Failure> {
+    let Some(queue) = queue else { return Ok(()) };
+    match queue.shared().prepare().await {
+        Err(error @ QueueError::Mismatch(_)) => Err(error.into()),
+        Err(error) => {
+            tracing::warn!(%error, "the queue does not answer yet");
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
 }
 
 /// The store with this release's schema. One machine's own is migrated here. A server that does

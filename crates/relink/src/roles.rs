@@ -61,7 +61,6 @@ impl Roles {
         let stop = stop::on_signal()?;
         let process = Process::build(config, self, ports).await?;
         process.announce();
-        supervisor::ready();
         let informing = tokio::spawn(supervisor::keep_informed(stop.clone()));
         let result = process.run(stop).await;
         informing.abort();
