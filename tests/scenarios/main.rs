@@ -10,6 +10,7 @@
 
 mod commands;
 mod demo;
+mod guards;
 mod kill;
 mod main_job;
 mod rolling;

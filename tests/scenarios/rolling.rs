@@ -26,6 +26,9 @@ const ROUNDS: usize = 10;
 /// Answers between two replacements, so that each generation of processes does some of the work.
 const ANSWERS_A_ROUND: usize = 60;
 
+/// What a receiver allows itself for an answer, or a little less.
+const DEADLINE: Duration = Duration::from_millis(1400);
+
 /// A steady stream of posts, each on a connection of its own and never repeated.
 struct Load {
     answered: Arc<AtomicUsize>,
@@ -36,7 +39,7 @@ struct Load {
 /// One post.
 struct Post {
     number: usize,
-    answer: std::io::Result<u16>,
+    answer: std::io::Result<(u16, Duration)>,
     took: Duration,
 }
 
@@ -56,7 +59,8 @@ impl Load {
         .await;
     }
 
-    /// Ends it; the events that were posted, all of them answered with 202.
+    /// Ends it; the events that were accepted. Nothing else may have been said to anybody, apart
+    /// from what a receiver says when the disk of a busy machine took longer than its deadline.
     async fn all_were_accepted(self) -> BTreeSet<String> {
         self.stop.cancel();
         let posts = self.running.await.unwrap();
@@ -65,11 +69,22 @@ impl Load {
         println!("posts {}, slower than 1 s {slow}, slowest {slowest:?}", posts.len());
         let bad: Vec<String> = posts
             .iter()
-            .filter(|post| !matches!(post.answer, Ok(202)))
+            .filter(|post| !matches!(post.answer, Ok((202, _))) && !post.met_the_deadline())
             .map(|post| format!("{}: {:?} after {:?}", post.number, post.answer, post.took))
             .collect();
         assert!(bad.is_empty(), "{} of {} failed:\n{}", bad.len(), posts.len(), bad.join("\n"));
-        posts.iter().map(|post| format!("account-{}", post.number)).collect()
+        let accepted = posts.iter().filter(|post| !post.met_the_deadline());
+        let accepted: BTreeSet<String> =
+            accepted.map(|post| format!("account-{}", post.number)).collect();
+        assert!(accepted.len() * 10 > posts.len() * 9, "{} of {}", accepted.len(), posts.len());
+        accepted
+    }
+}
+
+impl Post {
+    /// 503, and not at once, which would be a refusal.
+    fn met_the_deadline(&self) -> bool {
+        matches!(self.answer, Ok((503, waited)) if waited >= DEADLINE)
     }
 }
 
@@ -122,7 +137,7 @@ async fn every_event_has_its_case(corner: &Corner, accounts: &BTreeSet<String>) 
         let cases = api.cases().await;
         let found: BTreeSet<String> =
             cases.iter().map(|case| case["account_ref"].as_str().unwrap().to_owned()).collect();
-        (found == *accounts && cases.len() == accounts.len()).then_some(())
+        (found.is_superset(accounts) && cases.len() == found.len()).then_some(())
     })
     .await;
 }
@@ -134,8 +149,12 @@ async fn a_socket_of_the_supervisor_outlives_ten_receivers() {
     let _web = running(corner.start(&["web"])).await;
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let supervision = Supervision { socket: &socket, name: "receiver", environment: &[] };
+    // What waited between two processes comes all at once.
+    let listen = format!("listen = \"{}\"", corner.receiver);
+    let more = format!("{listen}\nmax_in_flight = 4096\nmax_connections = 4096");
+    let config = corner.variant("supervised", &[(&listen, &more)]);
     let start = || {
-        let (folder, config) = (corner.folder.path(), corner.config());
+        let folder = corner.folder.path();
         running(Relink::start_supervised(folder, &config, &["receive"], &supervision))
     };
     let (mut receiver, mut worker) = (start().await, running(corner.start(&["work"])).await);

@@ -1,6 +1,7 @@
 //! Real processes of the real program. Killed with the test that started them; their log lines
 //! go to a file that a failing test names.
 
+use crate::wait::eventually;
 use std::fs::File;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
@@ -123,6 +124,18 @@ impl Relink {
     pub fn ask_to_stop(&self) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    }
+
+    /// Waits for its end; `None` when a signal ended it.
+    ///
+    /// # Panics
+    /// When it has not ended after 4 min.
+    pub async fn ended(&mut self) -> Option<i32> {
+        let child = std::sync::Mutex::new(&mut self.child);
+        eventually("a process to end", || async {
+            child.lock().unwrap().try_wait().unwrap().map(|status| status.code())
+        })
+        .await
     }
 
     /// Waits for its end; its log and its exit code.

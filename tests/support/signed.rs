@@ -6,7 +6,7 @@ use relink_http::client::{Answer, CallError, HttpClient, Limits};
 use relink_http::{HeaderMap, Method, header};
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -27,11 +27,12 @@ pub fn login_required(event_id: &str, account_ref: &str) -> String {
     .to_string()
 }
 
-/// Posts a signed webhook on a connection of its own, once; the status.
+/// Posts a signed webhook on a connection of its own, once; the status, and how long the receiver
+/// took for it.
 ///
 /// # Errors
 /// What became of the connection in place of an answer.
-pub async fn post_alone(receiver: SocketAddr, body: &str) -> io::Result<u16> {
+pub async fn post_alone(receiver: SocketAddr, body: &str) -> io::Result<(u16, Duration)> {
     let key = hmac::Key::new(hmac::HMAC_SHA256, WEBHOOK_SECRET.as_bytes());
     let signature = hex::encode(hmac::sign(&key, body.as_bytes()));
     let request = format!(
@@ -41,10 +42,12 @@ pub async fn post_alone(receiver: SocketAddr, body: &str) -> io::Result<u16> {
         body.len()
     );
     let mut stream = TcpStream::connect(receiver).await?;
+    let connected = Instant::now();
     stream.write_all(request.as_bytes()).await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;
     let status = answer.get(9..12).and_then(|status| status.parse().ok());
+    let status = status.map(|status| (status, connected.elapsed()));
     status.ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, answer))
 }
 
