@@ -1,5 +1,6 @@
 //! `kill -9` of each process in turn under 200 events a second: nothing that was answered 2xx is
-//! lost, and a message goes out a second time only where a doubt is on record.
+//! lost, and a message goes out a second time only where a doubt is on record. Stopped with SIGTERM
+//! at any moment instead, they leave no doubt at all.
 
 use relink_sandbox::Caught;
 use relink_tests::{Api, Corner, Engines, Relink, Sender, eventually, login_required};
@@ -45,13 +46,32 @@ async fn load(corner: &Corner, accounts: usize) -> BTreeSet<usize> {
     posts.join_all().await.into_iter().flatten().collect()
 }
 
-/// Kills one process after another and starts it again at once.
-async fn murder(corner: &Corner, processes: &mut [(&str, Relink)], until: Instant) -> u32 {
+/// How processes end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Kill,
+    Stop,
+}
+
+/// Ends one process after another and starts it again at once.
+async fn end_in_turn(
+    corner: &Corner,
+    processes: &mut [(&str, Relink)],
+    until: Instant,
+    end: End,
+) -> u32 {
     let mut kills = 0;
     while Instant::now() < until {
         for (role, process) in processes.iter_mut() {
-            tokio::time::sleep(KILL_EVERY).await;
-            process.kill();
+            let random = u32::try_from(uuid::Uuid::new_v4().as_u128() % 1000).unwrap();
+            tokio::time::sleep(KILL_EVERY + Duration::from_millis(1) * random).await;
+            match end {
+                End::Kill => process.kill(),
+                End::Stop => {
+                    process.ask_to_stop();
+                    assert_eq!(process.ended().await, Some(0), "{role}");
+                }
+            }
             *process = corner.start(&[role]);
             kills += 1;
         }
@@ -103,7 +123,7 @@ async fn at_rest(corner: &Corner, api: &Api) -> Option<BTreeMap<usize, Told>> {
     (ended && still && told.values().all(Told::is_settled)).then_some(told)
 }
 
-async fn killed_in_turn(engines: Engines, roles: &[&'static str]) {
+async fn ended_in_turn(engines: Engines, roles: &[&'static str], end: End) {
     let corner = Corner::new(engines, ONE_STEP).await;
     if engines == Engines::Servers {
         let migrated = Relink::output(&corner.config(), &["migrate"]);
@@ -127,7 +147,7 @@ async fn killed_in_turn(engines: Engines, roles: &[&'static str]) {
     }
     let until = Instant::now() + Duration::from_secs(SECONDS);
     let (acknowledged, kills) =
-        tokio::join!(load(&corner, accounts), murder(&corner, &mut processes, until));
+        tokio::join!(load(&corner, accounts), end_in_turn(&corner, &mut processes, until, end));
     assert!(acknowledged.len() > accounts / 10, "only {} were accepted", acknowledged.len());
 
     // A notification whose worker died is settled once its lease has run out.
@@ -154,6 +174,7 @@ async fn killed_in_turn(engines: Engines, roles: &[&'static str]) {
             "account-{number}: {told:?}"
         );
         assert!(told.recorded_accepted <= told.accepted_by_provider, "account-{number}: {told:?}");
+        assert!(end == End::Kill || told.doubts_on_record == 0, "account-{number}: {told:?}");
     }
 }
 
@@ -165,10 +186,20 @@ fn account_line(number: usize) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_processes_killed_in_turn_lose_nothing() {
-    killed_in_turn(Engines::Servers, &["receive", "work", "web"]).await;
+    ended_in_turn(Engines::Servers, &["receive", "work", "web"], End::Kill).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_process_killed_again_and_again_loses_nothing() {
-    killed_in_turn(Engines::Embedded, &["run"]).await;
+    ended_in_turn(Engines::Embedded, &["run"], End::Kill).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_processes_stopped_in_turn_leave_no_doubt() {
+    ended_in_turn(Engines::Servers, &["receive", "work", "web"], End::Stop).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_process_stopped_again_and_again_leaves_no_doubt() {
+    ended_in_turn(Engines::Embedded, &["run"], End::Stop).await;
 }

@@ -11,8 +11,10 @@
 mod breaker;
 mod commands;
 mod demo;
+mod guards;
 mod kill;
 mod main_job;
 mod outcome;
 mod quarantine;
 mod reconcile;
+mod rolling;

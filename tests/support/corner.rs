@@ -95,6 +95,21 @@ impl Corner {
         Relink::start(self.folder.path(), &self.config(), arguments)
     }
 
+    /// Another configuration file: this corner's with some of its lines changed.
+    ///
+    /// # Panics
+    /// When a line is not in it.
+    pub fn variant(&self, name: &str, changes: &[(&str, &str)]) -> PathBuf {
+        let mut text = std::fs::read_to_string(self.config()).unwrap();
+        for (line, changed) in changes {
+            assert!(text.contains(line), "{line} is not in the configuration");
+            text = text.replacen(line, changed, 1);
+        }
+        let path = self.folder.path().join(format!("{name}.toml"));
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
     fn configuration(&self, policy: &str, engines: &str) -> String {
         let mut text = String::new();
         write!(

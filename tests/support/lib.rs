@@ -21,7 +21,7 @@ mod wait;
 
 pub use api::Api;
 pub use corner::{Corner, Engines, postgres_address};
-pub use process::{Relink, relink_binary};
+pub use process::{Relink, Supervision, relink_binary};
 pub use proxy::Proxy;
-pub use signed::{Sender, WEBHOOK_SECRET, login_required};
+pub use signed::{Sender, WEBHOOK_SECRET, login_required, post_alone};
 pub use wait::eventually;

@@ -1,10 +1,13 @@
 //! Real processes of the real program. Killed with the test that started them; their log lines
 //! go to a file that a failing test names.
 
+use crate::wait::eventually;
 use bytes::Bytes;
 use relink_http::client::{HttpClient, Limits};
 use relink_http::{HeaderMap, Method};
 use std::fs::File;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -13,6 +16,16 @@ use std::time::{Duration, Instant};
 pub struct Relink {
     child: Child,
     log: PathBuf,
+}
+
+/// What a supervisor gives a process.
+pub struct Supervision<'a> {
+    /// A socket that it keeps open.
+    pub socket: &'a TcpListener,
+    /// What the socket is for.
+    pub name: &'a str,
+    /// Variables.
+    pub environment: &'a [(&'a str, &'a str)],
 }
 
 /// The program, as built beside this test.
@@ -30,14 +43,42 @@ pub fn relink_binary() -> PathBuf {
 impl Relink {
     /// Starts the program with `config`.
     pub fn start(folder: &Path, config: &Path, arguments: &[&str]) -> Self {
+        Self::spawn(folder, arguments, Self::command(config, arguments))
+    }
+
+    /// Starts the program as a supervisor does: with `socket` handed over under `name`, and with
+    /// `environment`.
+    pub fn start_supervised(
+        folder: &Path,
+        config: &Path,
+        arguments: &[&str],
+        supervision: &Supervision<'_>,
+    ) -> Self {
+        let program = Self::command(config, arguments);
+        // The socket comes as standard input and is moved to where the protocol wants it; the
+        // shell's process becomes the program's, so that its id is known here and there.
+        let mut shell = Command::new("/bin/sh");
+        shell
+            .args([
+                "-c",
+                "exec 3<&0 </dev/null; export LISTEN_PID=$$ LISTEN_FDS=1; exec \"$@\"",
+                "sh",
+            ])
+            .arg(program.get_program())
+            .args(program.get_args())
+            .envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))))
+            .env("LISTEN_FDNAMES", supervision.name)
+            .envs(supervision.environment.iter().copied())
+            .stdin(OwnedFd::from(supervision.socket.try_clone().unwrap()));
+        Self::spawn(folder, arguments, shell)
+    }
+
+    fn spawn(folder: &Path, arguments: &[&str], mut command: Command) -> Self {
         let name = arguments.first().copied().unwrap_or("relink");
         let unique = uuid::Uuid::new_v4().simple().to_string();
         let log = folder.join(format!("{name}-{}.log", unique.get(..6).unwrap()));
-        let child = Self::command(config, arguments)
-            .stdout(Stdio::null())
-            .stderr(File::create(&log).unwrap())
-            .spawn()
-            .unwrap();
+        let child =
+            command.stdout(Stdio::null()).stderr(File::create(&log).unwrap()).spawn().unwrap();
         Self { child, log }
     }
 
@@ -87,16 +128,51 @@ impl Relink {
     /// Asks it to stop, and answers its exit code.
     ///
     /// # Panics
-    /// When it has not ended after 30 s.
-    pub fn stop(mut self) -> Option<i32> {
+    /// When it has not ended after 60 s.
+    pub fn stop(self) -> Option<i32> {
+        self.ask_to_stop();
+        self.exit_code()
+    }
+
+    /// SIGTERM.
+    pub fn ask_to_stop(&self) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    }
+
+    /// Waits for its end; `None` when a signal ended it.
+    ///
+    /// # Panics
+    /// When it has not ended after 4 min.
+    pub async fn ended(&mut self) -> Option<i32> {
+        let child = std::sync::Mutex::new(&mut self.child);
+        eventually("a process to end", || async {
+            child.lock().unwrap().try_wait().unwrap().map(|status| status.code())
+        })
+        .await
+    }
+
+    /// Waits for its end; its log and its exit code.
+    ///
+    /// # Panics
+    /// As [`Self::exit_code`].
+    pub fn exit_code_and_log(self) -> (String, Option<i32>) {
+        let log = self.log.clone();
+        let code = self.exit_code();
+        (std::fs::read_to_string(log).unwrap_or_default(), code)
+    }
+
+    /// Waits for its end; `None` when a signal ended it.
+    ///
+    /// # Panics
+    /// When it has not ended after 60 s.
+    pub fn exit_code(mut self) -> Option<i32> {
         let started = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.code();
             }
-            assert!(started.elapsed() < Duration::from_secs(30), "does not stop:\n{}", self.log());
+            assert!(started.elapsed() < Duration::from_secs(60), "does not stop:\n{}", self.log());
             std::thread::sleep(Duration::from_millis(20));
         }
     }

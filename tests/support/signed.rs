@@ -4,7 +4,11 @@ use aws_lc_rs::hmac;
 use bytes::Bytes;
 use relink_http::client::{Answer, CallError, HttpClient, Limits};
 use relink_http::{HeaderMap, Method, header};
-use std::time::Duration;
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 /// The secret every scenario configures.
 pub const WEBHOOK_SECRET: &str = "your_webhook_secret_key";
@@ -21,6 +25,30 @@ pub fn login_required(event_id: &str, account_ref: &str) -> String {
         },
     })
     .to_string()
+}
+
+/// Posts a signed webhook on a connection of its own, once; the status, and how long the receiver
+/// took for it.
+///
+/// # Errors
+/// What became of the connection in place of an answer.
+pub async fn post_alone(receiver: SocketAddr, body: &str) -> io::Result<(u16, Duration)> {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, WEBHOOK_SECRET.as_bytes());
+    let signature = hex::encode(hmac::sign(&key, body.as_bytes()));
+    let request = format!(
+        "POST /webhooks/cobalt HTTP/1.1\r\nhost: {receiver}\r\ncontent-type: application/json\r\n\
+         cobalt-verification: {signature}\r\nwebhook-attempt: 1\r\nconnection: close\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut stream = TcpStream::connect(receiver).await?;
+    let connected = Instant::now();
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    let status = answer.get(9..12).and_then(|status| status.parse().ok());
+    let status = status.map(|status| (status, connected.elapsed()));
+    status.ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, answer))
 }
 
 /// Posts signed webhooks to one receiver.

@@ -40,6 +40,7 @@ impl Config {
         let receiver = &self.receiver;
         page.table("[receiver]");
         page.text("listen", receiver.listen);
+        page.plain("reuse_port", receiver.reuse_port);
         page.text(
             "reply_after",
             match receiver.reply_after {
@@ -61,6 +62,7 @@ impl Config {
 
         page.table("[web]");
         page.text("listen", self.web.listen);
+        page.plain("reuse_port", self.web.reuse_port);
         page.table("[work]");
         page.text("lease", format_duration(self.work.lease));
         page.text("drain", format_duration(self.work.drain));

@@ -77,6 +77,8 @@ pub enum ReplyAfter {
 pub struct Receiver {
     /// Where it listens.
     pub listen: SocketAddr,
+    /// Whether another receiver may listen there at the same time.
+    pub reuse_port: bool,
     /// When it answers.
     pub reply_after: ReplyAfter,
     /// The largest body, in bytes.
@@ -111,6 +113,8 @@ pub enum SpoolKey {
 pub struct Web {
     /// Where pages and the app's API listen.
     pub listen: SocketAddr,
+    /// Whether another process of the web role may listen there at the same time.
+    pub reuse_port: bool,
 }
 
 /// `[work]`

@@ -33,7 +33,8 @@ impl Topic {
     }
 }
 
-/// The newest version this release writes and the newest it can read.
+/// The version this release writes and the newest it can read. It reads the one before as well,
+/// so that old and new processes work side by side while a release is rolled out.
 pub const VERSION: u32 = 1;
 
 /// A signal on its way to the planner, and in the spool.
@@ -167,16 +168,47 @@ fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, WireError> {
         WireError::Malformed(format!("line {} column {}", error.line(), error.column()))
     };
     let Version { v } = serde_json::from_slice(bytes).map_err(malformed)?;
+    understood(v, VERSION)?;
+    serde_json::from_slice(bytes).map_err(malformed)
+}
+
+/// Whether a release that writes `newest` reads `v`: its own, and the one before.
+fn understood(v: u32, newest: u32) -> Result<(), WireError> {
+    let oldest = newest.saturating_sub(1).max(1);
     match v {
-        0 => Err(WireError::Malformed("version 0, which never was".to_owned())),
-        1..=VERSION => serde_json::from_slice(bytes).map_err(malformed),
-        _ => Err(WireError::Newer(v)),
+        newer if newer > newest => Err(WireError::Newer(newer)),
+        older if older < oldest => Err(WireError::Malformed(format!(
+            "version {older}, and this release reads {oldest} to {newest}"
+        ))),
+        _understood => Ok(()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_release_reads_its_own_version_and_the_one_before() {
+        for (newest, read, newer) in [
+            (1, &[1][..], &[2, 3][..]),
+            (2, &[1, 2], &[3]),
+            (3, &[2, 3], &[4]),
+            (9, &[8, 9], &[10]),
+        ] {
+            for v in 0..=newest + 1 {
+                let answer = understood(v, newest);
+                assert_eq!(answer.is_ok(), read.contains(&v), "{v} by {newest}");
+                assert_eq!(
+                    answer == Err(WireError::Newer(v)),
+                    newer.contains(&v),
+                    "{v} by {newest}"
+                );
+            }
+        }
+        let error = DueMessage::decode(br#"{"v":0}"#).unwrap_err().to_string();
+        assert!(error.contains("version 0"), "{error}");
+    }
 
     const SIGNAL_V1: &str = r#"{"v":1,"signal":{"event_id":"evt-1","account_ref":"clinic_1","kind":"login_required","source":"cobalt_webhook","occurred_at":"2025-10-21T14:30:00Z","received_at":"2025-10-21T14:30:01Z","emr_instance_domain":"https://your-emr-instance.com","error_type":"password_expired","digest":"00ff","trace":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}}"#;
     const DUE_V1: &str = r#"{"v":1,"notification_id":"2639c97f-0d8e-56e7-a3f0-48f01b3f9f71"}"#;

@@ -2,21 +2,31 @@
 //! way to stop. hyper's own limits are inert without a timer, and it has no limit on open
 //! connections: both are set here, once, for every listener of the program.
 
+use crate::listener::Listener;
 use crate::stream::Bounded;
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
 use hyper::header::{CONNECTION, HeaderValue, TRANSFER_ENCODING};
+use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+pub use crate::listener::{BindError, bind};
+
+/// How long a connection that was just opened may take to bring its first request once the listener
+/// stops.
+const FIRST_REQUEST: Duration = Duration::from_secs(1);
 
 /// What a listener may be made to hold.
 #[derive(Debug, Clone, Copy)]
@@ -50,34 +60,19 @@ impl Default for Limits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
 
-/// A listener could not be opened.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "cannot listen on {address}: {why} (is another process using it, or is the address not this machine's?)"
-)]
-pub struct BindError {
-    /// Where.
-    pub address: SocketAddr,
-    /// What the system said.
-    pub why: std::io::Error,
-}
-
-/// Opens a listener, so that the port is known before anything runs.
-///
-/// # Errors
-/// [`BindError`].
-pub async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
-    TcpListener::bind(address).await.map_err(|why| BindError { address, why })
-}
-
-/// Serves `service` on `listener` until `stop`, then finishes what is in hand within
-/// [`Limits::drain`], cuts off what is left and returns.
+/// Serves `service` on `listener` until `stop`, leaves the listener in its way, finishes what is in
+/// hand within [`Limits::drain`], cuts off what is left and returns.
 ///
 /// Every answer to a request that carried `Transfer-Encoding`, and every 4xx, closes its
 /// connection: hyper drops a `Content-Length` beside a `Transfer-Encoding` without telling, so a
-/// second request on such a connection could be a smuggled one.
-pub async fn serve<S, B>(listener: TcpListener, service: S, limits: Limits, stop: CancellationToken)
-where
+/// second request on such a connection could be a smuggled one. So does every answer after `stop`,
+/// so that peers which keep connections learn of it before they are closed.
+pub async fn serve<S, B>(
+    listener: impl Into<Listener>,
+    service: S,
+    limits: Limits,
+    stop: CancellationToken,
+) where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
         + Clone
         + Send
@@ -87,36 +82,30 @@ where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    let listener = listener.into();
     let slots = Arc::new(Semaphore::new(limits.max_connections));
-    let graceful = GracefulShutdown::new();
-    let cut = CancellationToken::new();
-    let _cut_when_done = cut.clone().drop_guard();
-    let mut http = hyper::server::conn::http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(limits.header_timeout)
-        .max_buf_size(limits.max_head.max(8192));
-    loop {
-        let accepted = tokio::select! {
-            biased;
-            () = stop.cancelled() => break,
-            accepted = accept(&listener, &slots) => accepted,
-        };
-        let Some((stream, peer, slot)) = accepted else { break };
-        let stream = TokioIo::new(Bounded::new(stream, limits.write_timeout));
-        let connection = http.serve_connection(stream, Closing { service: service.clone(), peer });
-        let connection = cut.clone().run_until_cancelled_owned(graceful.watch(connection));
-        tokio::spawn(async move {
-            let _slot = slot;
-            if let Some(Err(error)) = connection.await {
-                // The peer's affair: it left, was too slow, or does not speak HTTP/1.1.
-                tracing::debug!(%error, "connection ended");
-            }
-        });
+    let connections = Connections::new(service, limits, stop.clone());
+    let _cut_when_done = connections.cut.clone().drop_guard();
+    {
+        let mut leaving = std::pin::pin!(listener.leave(&stop));
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = &mut leaving => break,
+                accepted = accept(listener.socket(), &slots) => accepted,
+            };
+            let Some((stream, peer, slot)) = accepted else { break };
+            connections.start(stream, peer, slot);
+        }
     }
-    drop(listener);
-    if tokio::time::timeout(limits.drain, graceful.shutdown()).await.is_err() {
-        tracing::warn!("requests were still in hand when the drain deadline passed");
+    let mut backlog = listener.backlog();
+    while let Ok(slot) = Arc::clone(&slots).try_acquire_owned()
+        && let Some((stream, peer)) = backlog.next()
+    {
+        connections.start(stream, peer, slot);
     }
+    drop(backlog);
+    connections.finish().await;
 }
 
 /// The next connection together with its slot; `None` only when the slots are closed.
@@ -127,11 +116,7 @@ async fn accept(
     let slot = Arc::clone(slots).acquire_owned().await.ok()?;
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => {
-                // Answers are small and must leave at once.
-                let _ = stream.set_nodelay(true);
-                return Some((stream, Peer(peer), slot));
-            }
+            Ok((stream, peer)) => return Some((stream, Peer(peer), slot)),
             Err(error) => {
                 // Out of descriptors, or a connection that died in the backlog: the loop must
                 // neither end nor spin.
@@ -142,15 +127,83 @@ async fn accept(
     }
 }
 
-#[derive(Clone)]
+/// The open connections of one listener.
+struct Connections<S> {
+    service: S,
+    limits: Limits,
+    stop: CancellationToken,
+    http: http1::Builder,
+    graceful: GracefulShutdown,
+    cut: CancellationToken,
+    /// A token for each connection without a first request: hyper's graceful end closes it
+    /// although the request may lie in the socket already.
+    unheard: TaskTracker,
+}
+
+impl<S, B> Connections<S>
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    S::Future: Send,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    fn new(service: S, limits: Limits, stop: CancellationToken) -> Self {
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(limits.header_timeout)
+            .max_buf_size(limits.max_head.max(8192));
+        let (graceful, cut) = (GracefulShutdown::new(), CancellationToken::new());
+        Self { service, limits, stop, http, graceful, cut, unheard: TaskTracker::new() }
+    }
+
+    fn start(&self, stream: TcpStream, peer: Peer, slot: OwnedSemaphorePermit) {
+        // Answers are small and must leave at once.
+        let _ = stream.set_nodelay(true);
+        let stream = TokioIo::new(Bounded::new(stream, self.limits.write_timeout));
+        let service = Closing {
+            service: self.service.clone(),
+            peer,
+            stop: self.stop.clone(),
+            unheard: Mutex::new(Some(self.unheard.token())),
+        };
+        let connection = self.http.serve_connection(stream, service);
+        let connection =
+            self.cut.clone().run_until_cancelled_owned(self.graceful.watch(connection));
+        tokio::spawn(async move {
+            let _slot = slot;
+            if let Some(Err(error)) = connection.await {
+                // The peer's affair: it left, was too slow, or does not speak HTTP/1.1.
+                tracing::debug!(%error, "connection ended");
+            }
+        });
+    }
+
+    /// Waits for first requests that are on their way, then for all that are in hand.
+    async fn finish(self) {
+        self.unheard.close();
+        let patience = FIRST_REQUEST.min(self.limits.header_timeout);
+        // Who only holds a connection open has nothing to lose.
+        let _ = tokio::time::timeout(patience, self.unheard.wait()).await;
+        if tokio::time::timeout(self.limits.drain, self.graceful.shutdown()).await.is_err() {
+            tracing::warn!("requests were still in hand when the drain deadline passed");
+        }
+    }
+}
+
 struct Closing<S> {
     service: S,
     peer: Peer,
+    stop: CancellationToken,
+    unheard: Mutex<Option<TaskTrackerToken>>,
 }
 
 impl<S, B> Service<Request<Incoming>> for Closing<S>
 where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
     S::Future: Send + 'static,
 {
     type Response = Response<B>;
@@ -158,12 +211,14 @@ where
     type Future = std::pin::Pin<Box<dyn Future<Output = Result<Response<B>, Infallible>> + Send>>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        drop(self.unheard.lock().unwrap_or_else(PoisonError::into_inner).take());
         let chunked = request.headers().contains_key(TRANSFER_ENCODING);
         request.extensions_mut().insert(self.peer);
+        let stop = self.stop.clone();
         let answer = self.service.call(request);
         Box::pin(async move {
             let mut response = answer.await?;
-            if chunked || response.status().is_client_error() {
+            if chunked || response.status().is_client_error() || stop.is_cancelled() {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Ok(response)

@@ -60,6 +60,14 @@ pub enum QueueError {
     /// Something exists that is not as this program needs it; an operator must act.
     #[error("the queue is set up differently than this release needs: {0}")]
     Mismatch(String),
+    /// Somebody else on the broker owns what can have one owner only.
+    #[error("{what} has another owner: {why}")]
+    Taken {
+        /// What is owned.
+        what: String,
+        /// What the broker said.
+        why: String,
+    },
     /// The data folder.
     #[error("the queue's folder {folder}: {why}")]
     Disk {

@@ -8,10 +8,10 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
+use relink_http::listener::Listener;
 use relink_http::problem::with_type;
 use relink_http::server::{Limits, serve};
 use std::sync::Arc;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 /// The content type of the OpenMetrics text format.
@@ -19,7 +19,7 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 
 /// Serves until `stop`.
 pub(crate) async fn run(
-    listener: TcpListener,
+    listener: Listener,
     registry: Arc<Registry>,
     health: Health,
     stop: CancellationToken,

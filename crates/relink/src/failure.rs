@@ -100,7 +100,9 @@ impl From<QueueError> for Failure {
         match error {
             QueueError::Unreachable { .. } => Self::unavailable(message),
             QueueError::Disk { .. } => Self::disk(message),
-            QueueError::Mismatch(_) | QueueError::NoSuchLetter(_) => Self::failed(message),
+            // Trying again changes nothing, and the supervisor must not.
+            QueueError::Mismatch(_) | QueueError::Taken { .. } => Self::config(message),
+            QueueError::NoSuchLetter(_) => Self::failed(message),
         }
     }
 }

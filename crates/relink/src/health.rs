@@ -20,14 +20,24 @@ pub(crate) struct Health {
     needs: Arc<Mutex<BTreeMap<&'static str, Option<String>>>>,
     /// Shown, and no need: a restart or less traffic would not bring a provider back.
     circuits: Arc<Mutex<Vec<Arc<Circuit>>>>,
+    stop: CancellationToken,
 }
 
 /// What a need says of itself before the first look.
 const UNSEEN: &str = "not looked at yet";
 
 impl Health {
+    /// Of a process that is never ready once `stop` is given: others shall get what it could
+    /// still take.
+    pub(crate) fn until(stop: CancellationToken) -> Self {
+        Self { stop, ..Self::default() }
+    }
+
     /// Whether everything is there, and a line for each need and each channel.
     pub(crate) fn report(&self) -> (bool, String) {
+        if self.stop.is_cancelled() {
+            return (false, "stopping\n".to_owned());
+        }
         let needs = self.needs.lock().unwrap_or_else(PoisonError::into_inner);
         let ready = needs.values().all(Option::is_none);
         let line =
@@ -128,6 +138,16 @@ mod tests {
         assert_eq!(health.report(), (false, "store: not looked at yet\n".to_owned()));
         health.note("store", None);
         assert_eq!(health.report(), (true, "store: ok\n".to_owned()));
+    }
+
+    #[test]
+    fn a_process_that_stops_is_not_ready() {
+        let stop = CancellationToken::new();
+        let health = Health::until(stop.clone());
+        health.note("store", None);
+        assert!(health.report().0);
+        stop.cancel();
+        assert_eq!(health.report(), (false, "stopping\n".to_owned()));
     }
 
     #[test]

@@ -6,11 +6,14 @@ mod args;
 mod command;
 mod failure;
 mod health;
+mod one_host;
 mod output;
 mod parts;
+mod ports;
 mod process;
 mod roles;
 mod stop;
+mod supervisor;
 mod switched_off;
 mod telemetry;
 mod work;
@@ -18,16 +21,22 @@ mod work;
 use args::{Args, Command};
 use clap::Parser as _;
 use failure::Failure;
+use roles::Roles;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     // Wrong usage ends here with code 2 and what is wrong with it.
     let args = Args::parse();
+    // Before there is a second thread.
+    let ports = match ports::Ports::from_env() {
+        Ok(ports) => ports,
+        Err(failure) => return failure.report(),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return Failure::failed(format!("cannot start: {error}")).report(),
     };
-    let result = runtime.block_on(run(args));
+    let result = runtime.block_on(run(args, ports));
     // Blocking reads of a terminal or a slow disk must not hold up the exit.
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     match result {
@@ -36,13 +45,13 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(args: Args) -> Result<(), Failure> {
+async fn run(args: Args, ports: ports::Ports) -> Result<(), Failure> {
     let common = args.common;
     match args.command {
-        Command::Run => roles::run_configured(&common, roles::Roles::all()).await,
-        Command::Receive => roles::run_configured(&common, roles::Roles::receive()).await,
-        Command::Work { only } => roles::run_configured(&common, roles::Roles::work(&only)).await,
-        Command::Web => roles::run_configured(&common, roles::Roles::web()).await,
+        Command::Run => Roles::all().run(&common, ports).await,
+        Command::Receive => Roles::receive().run(&common, ports).await,
+        Command::Work { only } => Roles::work(&only).run(&common, ports).await,
+        Command::Web => Roles::web().run(&common, ports).await,
         Command::Demo(demo) => command::demo::run(&demo).await,
         Command::Check => command::check::run(&common),
         Command::Migrate => command::migrate::run(&common).await,

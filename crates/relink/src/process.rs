@@ -4,21 +4,23 @@
 use crate::admin;
 use crate::failure::Failure;
 use crate::health::{Health, Watched};
+use crate::one_host::{Claim, OneHost};
 use crate::parts::{self, OpenQueue};
+use crate::ports::{Ports, Purpose, Wanted};
 use crate::roles::Roles;
 use crate::work::Work;
 use prometheus_client::registry::Registry;
 use relink_cobalt::Verifier;
 use relink_config::{Config, ProcessRole};
 use relink_core::account::AccountUpsert;
-use relink_http::server::bind;
+use relink_http::listener::Listener;
+use relink_queue::QueueError;
 use relink_queue::log::SegmentLog;
 use relink_receiver::{Parts, Receiver};
 use relink_store::{Store, StoreError};
 use relink_web::Web;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -30,9 +32,10 @@ pub(crate) struct Process {
     spool: Option<SegmentLog>,
     store: Option<Arc<dyn Store>>,
     queue: Option<OpenQueue>,
-    receiver: Option<(Receiver, TcpListener)>,
-    web: Option<(Web, TcpListener)>,
-    admin: TcpListener,
+    receiver: Option<(Receiver, Listener)>,
+    web: Option<(Web, Listener)>,
+    admin: Listener,
+    one_host: Option<(OneHost, Claim)>,
 }
 
 /// Where a process can be reached.
@@ -45,12 +48,27 @@ pub(crate) struct Addresses {
 
 impl Process {
     /// Builds everything and opens every port.
-    pub(crate) async fn build(config: Config, roles: Roles) -> Result<Self, Failure> {
+    pub(crate) async fn build(
+        config: Config,
+        roles: Roles,
+        mut ports: Ports,
+    ) -> Result<Self, Failure> {
         let mut registry = Registry::default();
-        let admin = bind(config.admin.listen).await?;
+        let address = config.admin.listen;
+        let admin = ports.open(Wanted { purpose: Purpose::Admin, address, shared: false }).await?;
         let queue = match roles.needs_queue() {
             true => Some(parts::queue(&config, &format!("relink {:?}", roles.role)).await?),
             false => None,
+        };
+        if roles.role == ProcessRole::Work {
+            fitting(queue.as_ref()).await?;
+        }
+        let one_host = match OneHost::of(&config, &roles, queue.as_ref()) {
+            Some(one_host) => {
+                let claim = one_host.claim().await?;
+                Some((one_host, claim))
+            }
+            None => None,
         };
         let spool = match roles.receive {
             true => Some(parts::spool(&config)?),
@@ -58,7 +76,10 @@ impl Process {
         };
         let receiver = match (&queue, &spool) {
             (Some(queue), Some(spool)) => {
-                let listener = bind(config.receiver.listen).await?;
+                let relink_config::Receiver { listen: address, reuse_port: shared, .. } =
+                    config.receiver;
+                let wanted = Wanted { purpose: Purpose::Receiver, address, shared };
+                let listener = ports.open(wanted).await?;
                 let parts = Parts {
                     config: &config.receiver,
                     verifier: Verifier::new(&config.cobalt.webhook_secrets),
@@ -77,20 +98,23 @@ impl Process {
         };
         let web = match &store {
             Some(store) if roles.web => {
-                let listener = bind(config.web.listen).await?;
+                let relink_config::Web { listen: address, reuse_port: shared } = config.web;
+                let wanted = Wanted { purpose: Purpose::Web, address, shared };
+                let listener = ports.open(wanted).await?;
                 let metrics = relink_web::Metrics::register(&mut registry);
                 let (keys, name) = (config.api_keys.clone(), &config.instance.name);
                 Some((Web::build(Arc::clone(store), keys, name, metrics), listener))
             }
             Some(_) | None => None,
         };
+        ports.finish()?;
         let config = Arc::new(config);
-        Ok(Self { config, roles, registry, spool, store, queue, receiver, web, admin })
+        Ok(Self { config, roles, registry, spool, store, queue, receiver, web, admin, one_host })
     }
 
     /// The ports that were opened.
     pub(crate) fn addresses(&self) -> Addresses {
-        let of = |listener: &TcpListener| listener.local_addr().ok();
+        let of = |listener: &Listener| listener.local_addr().ok();
         Addresses {
             receiver: self.receiver.as_ref().and_then(|(_, listener)| of(listener)),
             web: self.web.as_ref().and_then(|(_, listener)| of(listener)),
@@ -123,12 +147,26 @@ impl Process {
     /// Runs until `stop`, or until a part of it ends, which ends the rest in the same order.
     pub(crate) async fn run(self, stop: CancellationToken) -> Result<(), Failure> {
         let mut tasks = JoinSet::new();
-        let health = Health::default();
-        let Self { config, roles, mut registry, spool, store, queue, receiver, web, admin } = self;
+        let health = Health::until(stop.clone());
+        let Self {
+            config,
+            roles,
+            mut registry,
+            spool,
+            store,
+            queue,
+            receiver,
+            web,
+            admin,
+            one_host,
+        } = self;
         let shared_queue = queue.as_ref().map(OpenQueue::shared);
         if let (Some(store), Some(queue)) = (&store, &queue) {
             let work = Work { config: &config, store, queue, health: &health, stop: &stop };
             work.start(&roles, &mut registry, &mut tasks)?;
+        }
+        if let Some((one_host, claim)) = one_host {
+            tasks.spawn(one_host.keep(claim, stop.clone()));
         }
         if let Some((receiver, listener)) = receiver {
             let stop = stop.clone();
@@ -186,6 +224,20 @@ async fn until_stopped(
         }
     }
     result
+}
+
+/// Refuses a broker whose queues are not as this release needs them. One that does not answer yet
+/// is waited for later. Not asked for a receiver: it must take events whatever the broker is like.
+async fn fitting(queue: Option<&OpenQueue>) -> Result<(), Failure> {
+    let Some(queue) = queue else { return Ok(()) };
+    match queue.shared().prepare().await {
+        Err(error @ QueueError::Mismatch(_)) => Err(error.into()),
+        Err(error) => {
+            tracing::warn!(%error, "the queue does not answer yet");
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
 }
 
 /// The store with this release's schema. One machine's own is migrated here. A server that does

@@ -2,8 +2,9 @@
 
 use crate::args::{Common, Duty};
 use crate::failure::Failure;
+use crate::ports::Ports;
 use crate::process::Process;
-use crate::{parts, stop, telemetry};
+use crate::{parts, stop, supervisor, telemetry};
 use relink_config::{Config, Loaded, ProcessEnv, ProcessRole};
 
 /// What a process does.
@@ -47,19 +48,23 @@ impl Roles {
     pub(crate) fn needs_queue(&self) -> bool {
         self.receive || !self.duties.is_empty()
     }
-}
 
-/// Runs the roles with the configured parts until SIGTERM or SIGINT.
-pub(crate) async fn run_configured(common: &Common, roles: Roles) -> Result<(), Failure> {
-    let Loaded { config, warnings, path } = Config::load(common.config.as_deref(), &ProcessEnv)?;
-    telemetry::start(&config.log)?;
-    tracing::info!(file = %path.display(), "configuration read");
-    for warning in warnings {
-        tracing::warn!(key = warning.key, remedy = warning.remedy, "{}", warning.what);
+    /// Runs the roles with the configured parts until SIGTERM or SIGINT.
+    pub(crate) async fn run(self, common: &Common, ports: Ports) -> Result<(), Failure> {
+        let Loaded { config, warnings, path } =
+            Config::load(common.config.as_deref(), &ProcessEnv)?;
+        telemetry::start(&config.log)?;
+        tracing::info!(file = %path.display(), "configuration read");
+        for warning in warnings {
+            tracing::warn!(key = warning.key, remedy = warning.remedy, "{}", warning.what);
+        }
+        parts::serves(&config, self.role)?;
+        let stop = stop::on_signal()?;
+        let process = Process::build(config, self, ports).await?;
+        process.announce();
+        let informing = tokio::spawn(supervisor::keep_informed(stop.clone()));
+        let result = process.run(stop).await;
+        informing.abort();
+        result
     }
-    parts::serves(&config, roles.role)?;
-    let stop = stop::on_signal()?;
-    let process = Process::build(config, roles).await?;
-    process.announce();
-    process.run(stop).await
 }

@@ -1,6 +1,8 @@
 //! Which migrations a database still needs. Forward only; what was applied never changes, which
-//! the checksum kept beside it proves; a database that a newer release has been at is refused,
-//! because this one cannot know what its columns mean.
+//! the checksum kept beside it proves. A database that is one version ahead is served, since the
+//! schema is migrated before the processes of a release are replaced: each migration only adds, and
+//! what it makes needless goes with the next one. Further ahead is refused, because this release
+//! cannot know what the columns mean.
 
 use crate::StoreError;
 use relink_core::seal::sha256_hex;
@@ -39,10 +41,13 @@ pub(crate) fn pending<'a>(
 ) -> Result<Vec<&'a Migration>, StoreError> {
     let newest = ours.last().map_or(0, |migration| migration.version);
     for done in applied {
+        if done.version == newest + 1 {
+            continue;
+        }
         let Some(known) = ours.iter().find(|migration| migration.version == done.version) else {
             return Err(StoreError::Schema(format!(
                 "the store's schema is at version {} ({}), this release knows versions up to \
-                 {newest}: start the release that migrated it, or restore the backup taken before",
+                 {newest} and works with one more: start the release that migrated it, or restore the backup taken before",
                 done.version, done.name,
             )));
         };
@@ -105,11 +110,37 @@ mod tests {
         assert!(error.contains("relink migrate"), "{error}");
     }
 
+    /// What the processes of one release say of the schemas around theirs.
+    #[test]
+    fn one_version_ahead_is_served() {
+        let at = |version: i64| -> Vec<AppliedMigration> {
+            let known = OURS.iter().filter(|ours| ours.version <= version).map(applied);
+            let ahead = (3..=version).map(|version| AppliedMigration {
+                version,
+                name: format!("{version:04}_later"),
+                checksum: "of another release".to_owned(),
+            });
+            known.chain(ahead).collect()
+        };
+        for (version, missing) in
+            [(0, Some(2)), (1, Some(1)), (2, Some(0)), (3, Some(0)), (4, None)]
+        {
+            let applied = at(version);
+            let pending = pending(&OURS, &applied).ok().map(|pending| pending.len());
+            assert_eq!(pending, missing, "version {version}");
+            assert_eq!(
+                up_to_date(&OURS, &applied).is_ok(),
+                missing == Some(0),
+                "version {version}"
+            );
+        }
+    }
+
     #[test]
     fn a_newer_or_different_past_is_refused() {
-        let newer = AppliedMigration { version: 3, ..applied(&OURS[1]) };
+        let newer = AppliedMigration { version: 4, ..applied(&OURS[1]) };
         let error = pending(&OURS, &[newer]).unwrap_err().to_string();
-        assert!(error.contains("version 3") && error.contains("up to 2"), "{error}");
+        assert!(error.contains("version 4") && error.contains("up to 2"), "{error}");
         let other = AppliedMigration { checksum: "00".to_owned(), ..applied(&OURS[0]) };
         let error = pending(&OURS, &[other]).unwrap_err().to_string();
         assert!(error.contains("0001_a") && error.contains("another build"), "{error}");

@@ -12,10 +12,10 @@ use axum::routing::{MethodRouter, get, post, put};
 use hyper::header::AUTHORIZATION;
 use hyper_util::service::TowerToHyperService;
 use relink_config::{ApiKey, ApiRole, authenticate};
+use relink_http::listener::Listener;
 use relink_http::server::{Limits, serve};
 use relink_store::Store;
 use std::sync::Arc;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi;
 
@@ -103,9 +103,10 @@ impl Web {
         self.router.clone()
     }
 
-    /// Serves until `stop`, then finishes what is in hand.
-    pub async fn run(self, listener: TcpListener, stop: CancellationToken) {
-        serve(listener, TowerToHyperService::new(self.router), Limits::default(), stop).await;
+    /// Serves until `stop`, then leaves the listener in its way and finishes what is in hand.
+    pub async fn run(self, listener: impl Into<Listener>, stop: CancellationToken) {
+        serve(listener.into(), TowerToHyperService::new(self.router), Limits::default(), stop)
+            .await;
     }
 }
 

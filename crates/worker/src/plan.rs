@@ -16,9 +16,10 @@ use tokio_util::sync::CancellationToken;
 /// Signals applied in one transaction at most; also a sensible prefetch for the consumer.
 pub const BATCH: usize = 100;
 
-/// How long a message of a newer release is kept in hand before it is given back. With the
-/// queue's delivery limit of 20 this leaves an upgrade about 40 minutes.
-const NEWER_WAIT: Duration = Duration::from_secs(120);
+/// How long a message of a newer release is kept in hand before it is given back, perhaps to a
+/// newer worker. With the queue's delivery limit of 20 this leaves an upgrade an hour; then the
+/// message is a dead letter, which can be replayed.
+const NEWER_WAIT: Duration = Duration::from_secs(180);
 
 /// The planner. Any number may run.
 pub struct Planner {

@@ -9,7 +9,7 @@ mod policy;
 mod storage;
 
 use crate::address::{UrlPath, socket_address, url};
-use crate::kind::{Fault, Raw, count, duration, path, share, size, text, word};
+use crate::kind::{Fault, Raw, count, duration, flag, path, share, size, text, word};
 use crate::reader::Section;
 use crate::secret::Source;
 use crate::types::{
@@ -84,6 +84,12 @@ fn receiver(s: &mut Section<'_, '_>, data_dir: &Path) -> Option<Receiver> {
     let listen = s
         .key("listen", "Where webhooks, callbacks and reports come in.")
         .or(socket_address(), Raw::Text("127.0.0.1:8080"));
+    let reuse_port = s
+        .key(
+            "reuse_port",
+            "Lets a second receiver listen on the same port, to take over from the first.",
+        )
+        .or(flag(), Raw::Flag(false));
     let reply_after = s
         .key("reply_after", "What must have happened before a webhook is answered with 202.")
         .or(word(REPLY), Raw::Text("spool"));
@@ -114,6 +120,7 @@ fn receiver(s: &mut Section<'_, '_>, data_dir: &Path) -> Option<Receiver> {
     let spool_key = spool_key(s, data_dir);
     Some(Receiver {
         listen: listen?,
+        reuse_port: reuse_port?,
         reply_after: reply_after?,
         max_body: usize::try_from(max_body?).ok()?,
         max_in_flight: max_in_flight?,
@@ -159,7 +166,10 @@ fn web(s: &mut Section<'_, '_>) -> Option<Web> {
     let listen = s
         .key("listen", "Where pages, the app's API and the console are served.")
         .or(socket_address(), Raw::Text("127.0.0.1:8081"));
-    Some(Web { listen: listen? })
+    let reuse_port = s
+        .key("reuse_port", "Lets a second process of the web role listen on the same port, to take over from the first.")
+        .or(flag(), Raw::Flag(false));
+    Some(Web { listen: listen?, reuse_port: reuse_port? })
 }
 
 /// Shorter, and a relay that takes a moment would be taken for a dead worker.

@@ -12,6 +12,7 @@ mod support;
 mod answers;
 mod bodies;
 mod calls;
+mod handover;
 mod limits;
 mod problems;
 mod reuse;

@@ -32,7 +32,7 @@ const DIAL: Duration = Duration::from_secs(10);
 pub(crate) const RPC: Duration = Duration::from_secs(5);
 
 /// Seconds; a silent peer is noticed after twice this.
-const HEARTBEAT: u16 = 10;
+pub(crate) const HEARTBEAT: u16 = 10;
 
 /// Bytes in a frame. The library keeps 64 frames' worth of buffers for each connection: 8 MB at
 /// the broker's usual 128 KiB, for messages of one or two KiB. Larger bodies travel in several frames.
@@ -40,6 +40,9 @@ const FRAME_MAX: u32 = 32 * 1024;
 
 /// AMQP's reply code for "exists with other arguments".
 const PRECONDITION_FAILED: u16 = 406;
+
+/// AMQP's reply code for "exclusive to another connection".
+const RESOURCE_LOCKED: u16 = 405;
 
 /// Knows where the brokers are; takes them in turn.
 pub(crate) struct Dialer {
@@ -175,6 +178,17 @@ impl Link {
         self.queue(&self.topology.dead_queue(), self.topology.dead_arguments()).await
     }
 
+    /// Declares a queue that belongs to this connection alone.
+    pub(crate) async fn declare_owned(&self, name: &str) -> Result<(), QueueError> {
+        let options = QueueDeclareOptions {
+            exclusive: true,
+            auto_delete: true,
+            ..QueueDeclareOptions::default()
+        };
+        let declared = self.channel.queue_declare(name.into(), options, FieldTable::default());
+        within(&self.place, RPC, declared).await.map(drop)
+    }
+
     async fn exchange(&self, name: &str) -> Result<(), QueueError> {
         let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
         let (kind, none) = (ExchangeKind::Direct, FieldTable::default());
@@ -233,6 +247,12 @@ pub(crate) async fn within<T>(
 }
 
 fn describe(place: &str, error: &lapin::Error) -> QueueError {
+    if let ErrorKind::ProtocolError(amqp) = error.kind()
+        && amqp.get_id() == RESOURCE_LOCKED
+    {
+        let why = amqp.get_message().to_string();
+        return QueueError::Taken { what: format!("an exclusive queue at {place}"), why };
+    }
     if let ErrorKind::ProtocolError(amqp) = error.kind()
         && amqp.get_id() == PRECONDITION_FAILED
     {

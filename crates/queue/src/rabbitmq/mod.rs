@@ -11,6 +11,7 @@ mod dead;
 mod envelope;
 mod link;
 mod owner;
+mod ownership;
 mod publish;
 mod topology;
 mod wire;
@@ -24,6 +25,8 @@ use publish::RabbitPublisher;
 use relink_config::RabbitMq;
 use relink_core::wire::Topic;
 use std::sync::Arc;
+
+pub use ownership::{GHOST, Ownership};
 
 /// A broker, or a cluster of them. Connects lazily.
 pub struct RabbitQueue {
@@ -39,6 +42,16 @@ impl RabbitQueue {
         let window = config.publish_window.max(1);
         let dialer = Arc::new(Dialer::new(config, name));
         Self { control: Arc::new(Control::new(Arc::clone(&dialer))), dialer, window }
+    }
+
+    /// Claims `what` for this process, among all that use the same prefix on the same brokers. The
+    /// claim ends with the value, and with its connection.
+    ///
+    /// # Errors
+    /// [`QueueError::Taken`]: somebody has it, perhaps somebody who died less than [`GHOST`] ago;
+    /// [`QueueError::Unreachable`], [`QueueError::Mismatch`].
+    pub async fn own(&self, what: &str) -> Result<Ownership, QueueError> {
+        Ownership::claim(&self.dialer, what).await
     }
 
     /// Declares a topic's queue, or everything on a new connection, and answers what waits in it.

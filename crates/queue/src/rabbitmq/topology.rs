@@ -47,6 +47,12 @@ impl Topology {
         format!("{}.dead", self.prefix)
     }
 
+    /// The exclusive queue that says who owns `what`: classic, never written to, gone with its
+    /// owner's connection.
+    pub(crate) fn owner_queue(&self, what: &str) -> String {
+        format!("{}.owner.{what}", self.prefix)
+    }
+
     /// The topic whose queue has this name.
     pub(crate) fn topic_of(&self, queue: &str) -> Option<Topic> {
         Topic::ALL.iter().copied().find(|topic| self.queue(*topic) == queue)

@@ -162,3 +162,19 @@ async fn the_first_broker_that_answers_is_used() {
         got.settle(Settlement::Done);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_has_one_owner_until_that_ends() {
+    let (broker, prefix) = (Broker::any().await, prefix());
+    let (one, other) = (rabbit(&[broker.url()], &prefix), rabbit(&[broker.url()], &prefix));
+    let owned = one.own("sqlite").await.unwrap();
+    let error = other.own("sqlite").await.err().expect("a second owner");
+    assert!(matches!(&error, QueueError::Taken { .. }), "{error}");
+    assert!(error.to_string().contains(&format!("{prefix}.owner.sqlite")), "{error}");
+    // Something else, and somebody else's, are free.
+    other.own("else").await.unwrap();
+    rabbit(&[broker.url()], &format!("{prefix}x")).own("sqlite").await.unwrap();
+    drop(owned);
+    crate::support::eventually("the claim to be free", async || other.own("sqlite").await.ok())
+        .await;
+}

@@ -266,3 +266,33 @@ async fn a_frozen_broker_costs_a_publisher_its_deadline_and_no_more() {
     take_all(&mut *consumer, &BTreeSet::from(["3".to_owned()])).await;
     assert!(back.elapsed() < PATIENCE);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn when_the_broker_in_use_dies_the_other_one_takes_over() {
+    let (first, second) = tokio::join!(Broker::private(), Broker::private());
+    let mut first = first;
+    let queue = rabbit(&[first.url(), second.url()], &prefix());
+    let (mut publisher, mut consumer) = (queue.publisher(), queue.consumer(TOPIC, 10));
+    store(&queue, TOPIC, &[message("before")]).await;
+    let before = next(&mut *consumer).await;
+    assert_eq!(before.id, "before");
+    before.settle(Settlement::Done);
+
+    first.kill().await;
+    stored_again(&mut *publisher, "after").await;
+    let batch = messages("m", 50);
+    let answers = publisher.publish(TOPIC, &batch).await;
+    let mut stored = answered(&batch, &answers, &Published::Stored);
+    assert_eq!(stored.len(), 50);
+    stored.insert("after".to_owned());
+    let seen: BTreeSet<String> = take_all(&mut *consumer, &stored).await.into_iter().collect();
+    assert!(seen.is_superset(&stored));
+    queue.prepare().await.unwrap();
+
+    // Back to a first that has come up again, empty or not, when the second one dies.
+    let first = first.restart().await;
+    drop(second);
+    stored_again(&mut *publisher, "back").await;
+    take_all(&mut *consumer, &BTreeSet::from(["back".to_owned()])).await;
+    drop(first);
+}

@@ -3,6 +3,7 @@
 //! SQLite.
 
 use crate::failure::Failure;
+use crate::ports::Ports;
 use crate::process::Process;
 use crate::roles::Roles;
 use bytes::Bytes;
@@ -64,7 +65,7 @@ impl World {
             webhook_secret: &webhook_secret,
             key: &key,
         };
-        let process = Process::build(settings.config()?, Roles::all()).await?;
+        let process = Process::build(settings.config()?, Roles::all(), Ports::private()).await?;
         let addresses = process.addresses();
         let url = |address: Option<SocketAddr>| match address {
             Some(address) => Ok(format!("http://{address}")),

@@ -90,6 +90,7 @@ impl World {
     pub(crate) async fn start_in(dir: TempDir, setup: Setup) -> Self {
         let config = relink_config::Receiver {
             listen: ([127, 0, 0, 1], 0).into(),
+            reuse_port: false,
             reply_after: setup.reply_after,
             max_body: 64 * 1024,
             max_in_flight: setup.max_in_flight,
