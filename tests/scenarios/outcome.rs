@@ -73,9 +73,9 @@ async fn postgres_cut_off_between_send_and_record_and_the_worker_killed() {
     wire.cut();
     kept(&worker).await;
     worker.kill();
+    wire.restore();
     let attempts = api.attempts().await;
     assert!(attempts[0]["outcome"].is_null(), "{attempts:?}");
-    wire.restore();
     let worker = corner.start(&["work"]);
     told_once(&corner, &api).await;
     assert_eq!(worker.stop(), Some(0));

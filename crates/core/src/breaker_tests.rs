@@ -1,4 +1,8 @@
-#![allow(clippy::panic, reason = "an unexpected answer fails the test")]
+#![allow(
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    reason = "an unexpected answer fails the test"
+)]
 
 use super::*;
 use proptest::prelude::*;
