@@ -58,6 +58,11 @@ pub(crate) async fn run_configured(common: &Common, roles: Roles) -> Result<(), 
         tracing::warn!(key = warning.key, remedy = warning.remedy, "{}", warning.what);
     }
     parts::serves(&config, roles.role)?;
+    if roles.duties == [Duty::Reconcile] && !config.cobalt.reconciles() {
+        return Err(Failure::config(
+            "nothing to do: cobalt.reconcile_every is \"0s\", or cobalt.client_id and cobalt.client_secret are not set",
+        ));
+    }
     let stop = stop::on_signal()?;
     let process = Process::build(config, roles).await?;
     process.announce();
