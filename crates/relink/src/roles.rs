@@ -59,6 +59,11 @@ impl Roles {
             tracing::warn!(key = warning.key, remedy = warning.remedy, "{}", warning.what);
         }
         parts::serves(&config, self.role)?;
+        if self.duties == [Duty::Reconcile] && !config.cobalt.reconciles() {
+            return Err(Failure::config(
+                "nothing to do: cobalt.reconcile_every is \"0s\", or cobalt.client_id and cobalt.client_secret are not set",
+            ));
+        }
         let stop = stop::on_signal()?;
         let process = Process::build(config, self, ports).await?;
         process.announce();

@@ -86,7 +86,7 @@ impl Work<'_> {
         }
         self.send(roles, &metrics, tasks)?;
         if roles.has(Duty::Reconcile) {
-            self.reconcile(roles, &metrics, &planned, tasks)?;
+            self.reconcile(&metrics, &planned, tasks)?;
         }
         if roles.has(Duty::Upkeep) {
             let upkeep = Upkeep { store: Arc::clone(store), queue, metrics };
@@ -99,20 +99,14 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Off by configuration, or for want of credentials, unless nothing else was asked for.
+    /// Off by configuration, or for want of credentials.
     fn reconcile(
         &self,
-        roles: &Roles,
         metrics: &relink_worker::Metrics,
         planned: &Arc<Notify>,
         tasks: &mut JoinSet<Result<(), Failure>>,
     ) -> Result<(), Failure> {
         if !self.config.cobalt.reconciles() {
-            if roles.duties == [Duty::Reconcile] {
-                return Err(Failure::config(
-                    "nothing to do: cobalt.reconcile_every is \"0s\", or cobalt.client_id and cobalt.client_secret are not set",
-                ));
-            }
             tracing::info!("Cobalt is not asked for events that no webhook brought");
             return Ok(());
         }
