@@ -10,6 +10,7 @@
 //! into them, so that they share one commit.
 
 mod error;
+mod operator;
 mod types;
 
 mod changes;
@@ -26,6 +27,7 @@ pub use clock::Clock;
 pub use error::StoreError;
 pub use grouped::Grouped;
 pub use open::open;
+pub use operator::{Operated, OperatorAct, OperatorStore};
 pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
 pub use types::*;

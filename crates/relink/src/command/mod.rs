@@ -8,7 +8,9 @@ pub(crate) mod config;
 pub(crate) mod dead;
 pub(crate) mod demo;
 pub(crate) mod migrate;
+pub(crate) mod operator;
 
 mod account_file;
 mod demo_once;
 mod demo_world;
+mod replay;

@@ -11,12 +11,19 @@ use tokio_postgres::Row;
 /// How long a migration may take, waiting for another process included.
 pub(super) const DEADLINE: Duration = Duration::from_secs(120);
 
-/// Every migration, oldest first.
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "0001_initial",
-    sql: include_str!("../../migrations/postgres/0001_initial.sql"),
-}];
+/// Every migration, oldest first; numbers rise and may leave gaps.
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "0001_initial",
+        sql: include_str!("../../migrations/postgres/0001_initial.sql"),
+    },
+    Migration {
+        version: 3,
+        name: "0003_audit",
+        sql: include_str!("../../migrations/postgres/0003_audit.sql"),
+    },
+];
 
 /// Applies what is missing; answers the names applied now.
 pub(super) async fn migrate(tx: &Transaction) -> Result<Vec<String>, Failure> {

@@ -25,6 +25,7 @@ mod due;
 mod error;
 mod inspect;
 mod migrate;
+mod operate;
 mod read;
 mod signals;
 mod transaction;

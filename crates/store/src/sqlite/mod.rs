@@ -12,6 +12,7 @@ mod delivery;
 mod due;
 mod error;
 mod inspect;
+mod operate;
 mod read;
 mod readers;
 mod schema;

@@ -8,11 +8,19 @@ use relink_core::Timestamp;
 use relink_core::time::to_millis;
 use rusqlite::{Connection, params};
 
-const MIGRATIONS: [Migration; 1] = [Migration {
-    version: 1,
-    name: "0001_initial",
-    sql: include_str!("../../migrations/sqlite/0001_initial.sql"),
-}];
+/// Every migration, oldest first; numbers rise and may leave gaps.
+const MIGRATIONS: [Migration; 2] = [
+    Migration {
+        version: 1,
+        name: "0001_initial",
+        sql: include_str!("../../migrations/sqlite/0001_initial.sql"),
+    },
+    Migration {
+        version: 3,
+        name: "0003_audit",
+        sql: include_str!("../../migrations/sqlite/0003_audit.sql"),
+    },
+];
 
 /// Applies what is missing; answers the names of what it applied.
 pub(super) fn migrate(connection: &Connection, now: Timestamp) -> Result<Vec<String>, StoreError> {

@@ -3,14 +3,15 @@
 use super::{StandStill, stand_still};
 use relink_core::account::AccountUpsert;
 use relink_core::case::{Case, CloseReason};
-use relink_core::id::{AccountRef, CaseId, NotificationId};
+use relink_core::id::{AccountRef, CaseId, NotificationId, OperatorId};
 use relink_core::masked::Secret;
 use relink_core::notification::Notification;
+use relink_core::operator_log::{Act, Entry, Head};
 use relink_core::signal::Signal;
 use relink_store::{
     AccountStore, Applied, AttemptFilter, AttemptRow, Begin, BeginRequest, CaseFilter, CaseHistory,
     CaseStore, DeliveryStore, Due, DueStore, FinishRequest, Finished, InspectStore, LookUpRequest,
-    OpenCase, SignalStore, Store, StoreError, StoreStats, StoredAccount,
+    OpenCase, Operated, OperatorAct, OperatorStore, SignalStore, Store, StoreError, StoreStats, StoredAccount,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -179,11 +180,21 @@ impl InspectStore for ScriptedStore {
     async fn dead_notifications(&self, limit: usize) -> Result<Vec<Notification>, StoreError> {
         self.ask("dead_notifications", self.inner.dead_notifications(limit)).await
     }
-    async fn replay_notification(&self, id: NotificationId) -> Result<bool, StoreError> {
-        self.ask("replay_notification", self.inner.replay_notification(id)).await
-    }
     async fn link(&self, token_hash: &str) -> Result<Option<(Notification, Case)>, StoreError> {
         self.ask("link", self.inner.link(token_hash)).await
+    }
+}
+
+#[async_trait::async_trait]
+impl OperatorStore for ScriptedStore {
+    async fn operate(&self, by: &OperatorId, act: &OperatorAct) -> Result<Operated, StoreError> {
+        self.ask("operate", self.inner.operate(by, act)).await
+    }
+    async fn record(&self, act: &Act) -> Result<Head, StoreError> {
+        self.ask("record", self.inner.record(act)).await
+    }
+    async fn operator_log(&self, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        self.ask("operator_log", self.inner.operator_log(after, limit)).await
     }
 }
 
