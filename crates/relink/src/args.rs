@@ -67,6 +67,10 @@ pub(crate) enum Command {
     Cases(Cases),
     /// Attempts to reach somebody, newest first.
     Attempts(Attempts),
+    /// Checks that what is promised holds, in spool, queue and store; changes nothing.
+    ///
+    /// Exit codes: 0 all holds, 1 something does not, 69 or 74 a part cannot be read.
+    Audit(Audit),
     /// What could not be processed or needs an operator.
     #[command(subcommand)]
     Dead(Dead),
@@ -226,4 +230,14 @@ pub(crate) struct Replay {
     /// Only says what would be given back.
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Audit {
+    /// Ids named for each check that fails, at most.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) examples: u16,
+    /// An end of the operator log that was printed or logged before, and must still be in it.
+    #[arg(long, value_name = "NUMBER:HASH")]
+    pub(crate) head: Option<String>,
 }

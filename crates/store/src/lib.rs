@@ -9,6 +9,7 @@
 //! Writes that many tasks make at once take batches; [`Grouped`] collects concurrent callers
 //! into them, so that they share one commit.
 
+mod audit;
 mod error;
 mod operator;
 mod types;
@@ -23,6 +24,9 @@ mod rows;
 mod postgres;
 mod sqlite;
 
+pub use audit::{
+    AuditRequest, AuditStore, Audited, Found, LATE_AFTER, StoreCheck, UNCLAIMED_AFTER,
+};
 pub use clock::Clock;
 pub use error::StoreError;
 pub use grouped::Grouped;

@@ -1,6 +1,6 @@
 //! The interface that both databases keep, and the rows that come out of it.
 
-use crate::{OperatorStore, StoreError};
+use crate::{AuditStore, OperatorStore, StoreError};
 use relink_core::Timestamp;
 use relink_core::account::{Account, AccountUpsert, Channel};
 use relink_core::attempt::{OutcomeKind, Reason};
@@ -475,7 +475,14 @@ pub trait InspectStore: Send + Sync {
 /// The whole store.
 #[async_trait::async_trait]
 pub trait Store:
-    SignalStore + DueStore + DeliveryStore + AccountStore + CaseStore + InspectStore + OperatorStore
+    SignalStore
+    + DueStore
+    + DeliveryStore
+    + AccountStore
+    + CaseStore
+    + InspectStore
+    + OperatorStore
+    + AuditStore
 {
     /// Brings the schema up to this release. Safe to call from several processes at once.
     /// Answers the versions applied now.

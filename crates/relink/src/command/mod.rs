@@ -2,6 +2,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod attempts;
+pub(crate) mod audit;
 pub(crate) mod cases;
 pub(crate) mod check;
 pub(crate) mod config;
@@ -11,6 +12,7 @@ pub(crate) mod migrate;
 pub(crate) mod operator;
 
 mod account_file;
+mod audit_parts;
 mod demo_once;
 mod demo_world;
 mod replay;

@@ -16,6 +16,7 @@ macro_rules! sql {
 }
 
 mod accounts;
+mod audit;
 mod batch;
 mod cases;
 mod columns;

@@ -6,6 +6,7 @@
 //! never be shared by hosts: a file lock over a network is no lock.
 
 mod accounts;
+mod audit;
 mod cases;
 mod connection;
 mod delivery;

@@ -14,8 +14,8 @@ use relink_core::notification::{NonSend, Notification, NotificationState};
 use relink_core::sender::LookUp;
 use relink_core::signal::SignalKind;
 use relink_store::{
-    AttemptRow, Begin, CaseFilter, CaseHistory, FinishRequest, LookUpRequest, OpenCase, Operated,
-    OperatorAct,
+    AttemptRow, AuditRequest, Begin, CaseFilter, CaseHistory, FinishRequest, LookUpRequest,
+    OpenCase, Operated, OperatorAct,
 };
 use std::collections::HashMap;
 use std::time::Duration;
@@ -323,6 +323,10 @@ impl Run<'_> {
         }
         let stats = world.store.stats().await.unwrap();
         assert_eq!((stats.sends_after_repair, stats.unknown_open), (0, 0));
+        let audited = world.store.audit(&AuditRequest { examples: 3, known_head: None }).await;
+        for found in audited.unwrap().found {
+            assert_eq!(found.violating, 0, "{found:?}");
+        }
     }
 }
 

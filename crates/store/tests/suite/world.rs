@@ -142,6 +142,15 @@ impl World {
         }
     }
 
+    /// Takes a guard away for good.
+    pub(crate) async fn drop_guard(&self) {
+        self.execute(match &self.place {
+            Place::Folder(_) => "DROP TRIGGER attempts_update",
+            Place::Server(_) => "DROP TRIGGER attempts_update ON attempts",
+        })
+        .await;
+    }
+
     /// An operator's act.
     pub(crate) async fn operate(&self, act: OperatorAct) -> Operated {
         self.store.operate(&operator(), &act).await.unwrap()

@@ -5,6 +5,7 @@ mod child;
 mod damage;
 mod faults;
 mod life;
+mod peek;
 
 use super::*;
 use relink_core::seal::KEY_LEN;

@@ -8,9 +8,10 @@ use relink_core::notification::Notification;
 use relink_core::operator_log::{Act, Entry, Head};
 use relink_core::signal::Signal;
 use relink_store::{
-    AccountStore, Applied, AttemptFilter, AttemptRow, Begin, BeginRequest, CaseFilter, CaseHistory,
-    CaseStore, DeliveryStore, Due, DueStore, FinishRequest, Finished, InspectStore, LookUpRequest,
-    OpenCase, Operated, OperatorAct, OperatorStore, SignalStore, Store, StoreError, StoreStats, StoredAccount,
+    AccountStore, Applied, AttemptFilter, AttemptRow, AuditRequest, AuditStore, Audited, Begin,
+    BeginRequest, CaseFilter, CaseHistory, CaseStore, DeliveryStore, Due, DueStore, FinishRequest,
+    Finished, InspectStore, LookUpRequest, OpenCase, Operated, OperatorAct, OperatorStore,
+    SignalStore, Store, StoreError, StoreStats, StoredAccount,
 };
 use std::time::Duration;
 
@@ -124,6 +125,13 @@ impl OperatorStore for Down {
         self.say()
     }
     async fn operator_log(&self, _: u64, _: usize) -> Result<Vec<Entry>> {
+        self.say()
+    }
+}
+
+#[async_trait::async_trait]
+impl AuditStore for Down {
+    async fn audit(&self, _: &AuditRequest) -> Result<Audited> {
         self.say()
     }
 }

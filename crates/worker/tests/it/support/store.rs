@@ -9,9 +9,10 @@ use relink_core::notification::Notification;
 use relink_core::operator_log::{Act, Entry, Head};
 use relink_core::signal::Signal;
 use relink_store::{
-    AccountStore, Applied, AttemptFilter, AttemptRow, Begin, BeginRequest, CaseFilter, CaseHistory,
-    CaseStore, DeliveryStore, Due, DueStore, FinishRequest, Finished, InspectStore, LookUpRequest,
-    OpenCase, Operated, OperatorAct, OperatorStore, SignalStore, Store, StoreError, StoreStats, StoredAccount,
+    AccountStore, Applied, AttemptFilter, AttemptRow, AuditRequest, AuditStore, Audited, Begin,
+    BeginRequest, CaseFilter, CaseHistory, CaseStore, DeliveryStore, Due, DueStore, FinishRequest,
+    Finished, InspectStore, LookUpRequest, OpenCase, Operated, OperatorAct, OperatorStore,
+    SignalStore, Store, StoreError, StoreStats, StoredAccount,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -195,6 +196,13 @@ impl OperatorStore for ScriptedStore {
     }
     async fn operator_log(&self, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
         self.ask("operator_log", self.inner.operator_log(after, limit)).await
+    }
+}
+
+#[async_trait::async_trait]
+impl AuditStore for ScriptedStore {
+    async fn audit(&self, request: &AuditRequest) -> Result<Audited, StoreError> {
+        self.ask("audit", self.inner.audit(request)).await
     }
 }
 
