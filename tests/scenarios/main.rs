@@ -8,6 +8,7 @@
     reason = "a scenario fails by panicking"
 )]
 
+mod audit;
 mod breaker;
 mod commands;
 mod demo;

@@ -37,6 +37,8 @@ pub struct Corner {
     pub receiver: SocketAddr,
     /// The web role's address.
     pub web: SocketAddr,
+    /// The database on the server, if the store is one.
+    database: Option<String>,
     _world: DropGuard,
 }
 
@@ -55,7 +57,7 @@ impl Corner {
         let webhooks = format!("http://{receiver}/webhooks/cobalt");
         let secret = Secret::new(WEBHOOK_SECRET);
         let cobalt = PretendCobalt::start(any, &webhooks, &secret, stop.clone()).await.unwrap();
-        let corner = Self {
+        let mut corner = Self {
             folder: tempfile::Builder::new().prefix("relink-scenario-").tempdir().unwrap(),
             inbox,
             mail,
@@ -63,11 +65,16 @@ impl Corner {
             texts,
             receiver,
             web: free_port(),
+            database: None,
             _world: stop.drop_guard(),
         };
         let engines = match engines {
             Engines::Embedded => String::new(),
-            Engines::Servers => servers().await,
+            Engines::Servers => {
+                let (text, database) = servers().await;
+                corner.database = Some(database);
+                text
+            }
         };
         let text = corner.configuration(policy, &engines);
         std::fs::write(corner.config(), text).unwrap();
@@ -108,6 +115,22 @@ impl Corner {
         let path = self.folder.path().join(format!("{name}.toml"));
         std::fs::write(&path, text).unwrap();
         path
+    }
+
+    /// Runs SQL in the store, beside the program.
+    pub async fn sql(&self, sql: &str) {
+        if let Some(url) = &self.database {
+            let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+            let connection = tokio::spawn(connection);
+            client.batch_execute(sql).await.unwrap();
+            drop(client);
+            connection.await.unwrap().unwrap();
+        } else {
+            let file = self.folder.path().join("data").join("relink.db");
+            let store = rusqlite::Connection::open(file).unwrap();
+            store.busy_timeout(std::time::Duration::from_secs(30)).unwrap();
+            store.execute_batch(sql).unwrap();
+        }
     }
 
     fn configuration(&self, policy: &str, engines: &str) -> String {
@@ -190,7 +213,7 @@ fn server(variable: &str) -> String {
 }
 
 /// A prefix on the broker and a database on the server that nobody else uses.
-async fn servers() -> String {
+async fn servers() -> (String, String) {
     let unique = uuid::Uuid::new_v4().simple().to_string();
     let unique = unique.get(..12).unwrap();
     let admin = server("RELINK_TEST_POSTGRES_URL");
@@ -201,7 +224,8 @@ async fn servers() -> String {
     connection.await.unwrap().unwrap();
     let (base, _) = admin.rsplit_once('/').unwrap();
     let key: String = "ab".repeat(32);
-    format!(
+    let database = format!("{base}/relink_{unique}");
+    let text = format!(
         r#"
 [queue]
 kind = "rabbitmq"
@@ -216,5 +240,6 @@ id = "test"
 secret = "{key}"
 "#,
         amqp = server("RELINK_TEST_AMQP_URL"),
-    )
+    );
+    (text, database)
 }

@@ -105,8 +105,17 @@ text_id!(
     ContactId, 100
 );
 text_id!(
-    /// A step of the policy, such as `first` or `nudge`.
-    StepId, 60
+    /// A step of the policy, such as `first` or `nudge`; with `#replay1` and so on behind it,
+    /// what an operator asked to be tried again. Configured ids have at most 60 bytes and no `#`.
+    StepId, 80
+);
+text_id!(
+    /// Who acted: `cli:user@host`, or `key:` and the id of an API key.
+    OperatorId, 150
+);
+text_id!(
+    /// What an operator acted on: a case, a notification, an account, a dead letter.
+    SubjectId, 200
 );
 text_id!(
     /// The process that holds a lease: host, process id and a random part.
@@ -156,6 +165,31 @@ impl CaseId {
     }
 }
 
+impl SubjectId {
+    /// A derived id as the subject of an act.
+    pub(crate) fn of_uuid(id: &impl ToString) -> Self {
+        Self(id.to_string())
+    }
+}
+
+/// Between a policy's step and the number of its replay.
+const REPLAY: &str = "#replay";
+
+impl StepId {
+    /// The step of the policy that this was planned for.
+    pub fn policy_step(&self) -> &str {
+        self.0.split_once(REPLAY).map_or(self.as_str(), |(step, _)| step)
+    }
+
+    /// The step under which a dead notification of this one is planned again: a name of its own,
+    /// so that planning it twice is planning it once, and the first is never mistaken for it.
+    pub fn replay(&self) -> Self {
+        let (step, before) = self.0.split_once(REPLAY).unwrap_or((&self.0, "0"));
+        let number = before.parse::<u32>().unwrap_or(0).saturating_add(1);
+        Self(format!("{step}{REPLAY}{number}"))
+    }
+}
+
 impl NotificationId {
     /// The notification for this case, step, contact and channel.
     pub fn derive(
@@ -192,6 +226,20 @@ mod tests {
         for good in ["550e8400-e29b-41d4-a716-446655440030", "deadbeef", "clinic_1", "é 日本"] {
             assert_eq!(EventId::parse(good).map(|id| id.to_string()), Ok(good.to_owned()));
         }
+    }
+
+    #[test]
+    fn a_replay_is_a_step_of_its_own_that_remembers_the_policy() {
+        let step = StepId::parse("first").unwrap();
+        let (once, twice) = (step.replay(), step.replay().replay());
+        assert_eq!((once.as_str(), twice.as_str()), ("first#replay1", "first#replay2"));
+        for step in [&step, &once, &twice] {
+            assert_eq!(step.policy_step(), "first");
+            assert_eq!(StepId::parse(step.as_str()).as_ref(), Ok(step));
+        }
+        let longest = StepId::parse(&"x".repeat(60)).unwrap();
+        let replays = (0..1000).fold(longest, |step, _| step.replay());
+        assert!(StepId::parse(replays.as_str()).is_ok(), "a stored step is read back");
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub mod account;
 pub mod attempt;
 pub mod case;
 pub mod notification;
+pub mod operator_log;
 pub mod policy;
 pub mod signal;
 

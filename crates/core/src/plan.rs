@@ -281,7 +281,8 @@ pub fn next_channel(
     contact: &Contact,
     rules: &Rules,
 ) -> Option<Channel> {
-    let step = rules.policy.steps.iter().find(|candidate| candidate.id == *step)?;
+    let step =
+        rules.policy.steps.iter().find(|candidate| candidate.id.as_str() == step.policy_step())?;
     let position = step.channels.iter().position(|channel| *channel == failed)?;
     first_usable(step.channels.get(position + 1..)?, contact, rules.channels)
 }

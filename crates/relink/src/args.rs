@@ -67,6 +67,10 @@ pub(crate) enum Command {
     Cases(Cases),
     /// Attempts to reach somebody, newest first.
     Attempts(Attempts),
+    /// Checks that what is promised holds, in spool, queue and store; changes nothing.
+    ///
+    /// Exit codes: 0 all holds, 1 something does not, 69 or 74 a part cannot be read.
+    Audit(Audit),
     /// What could not be processed or needs an operator.
     #[command(subcommand)]
     Dead(Dead),
@@ -179,6 +183,16 @@ pub(crate) enum Cases {
         /// The case's id.
         case_id: String,
     },
+    /// Lets an open case wait: nothing is sent until it is released.
+    Hold {
+        /// The case's id.
+        case_id: String,
+    },
+    /// Lifts a hold.
+    Release {
+        /// The case's id.
+        case_id: String,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -210,11 +224,9 @@ pub(crate) enum Dead {
         /// Its id, as listed.
         id: String,
     },
-    /// Gives it back: a message to its queue, a notification to the scheduler.
-    Replay {
-        /// Its id, as listed.
-        id: String,
-    },
+    /// Gives back what is dead: a message to its queue, a notification to the scheduler as a new
+    /// one. Twice is once; what belongs to a closed case is left alone.
+    Replay(Replay),
     /// Removes a buried message for good.
     Discard {
         /// Its id, as listed.
@@ -243,4 +255,30 @@ pub(crate) struct Redrive {
     /// Shows what would be sent, and sends nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Replay {
+    /// Its id, as listed.
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    pub(crate) id: Option<String>,
+    /// The oldest of everything that is listed.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// With --all: at most this many, 1 to 1000.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) max: u16,
+    /// Only says what would be given back.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Audit {
+    /// Ids named for each check that fails, at most.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) examples: u16,
+    /// An end of the operator log that was printed or logged before, and must still be in it.
+    #[arg(long, value_name = "NUMBER:HASH")]
+    pub(crate) head: Option<String>,
 }

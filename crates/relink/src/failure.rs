@@ -44,6 +44,11 @@ impl Failure {
         Self { code: DISK, message: message.into() }
     }
 
+    /// What went wrong.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// The same failure, with what was done before it.
     pub(crate) fn after(self, done: &str) -> Self {
         Self { code: self.code, message: format!("{}\n{done}", self.message) }

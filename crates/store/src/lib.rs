@@ -9,7 +9,9 @@
 //! Writes that many tasks make at once take batches; [`Grouped`] collects concurrent callers
 //! into them, so that they share one commit.
 
+mod audit;
 mod error;
+mod operator;
 mod types;
 
 mod changes;
@@ -26,11 +28,15 @@ mod sqlite;
 #[cfg(test)]
 mod simulation;
 
+pub use audit::{
+    AuditRequest, AuditStore, Audited, Found, LATE_AFTER, StoreCheck, UNCLAIMED_AFTER,
+};
 pub use clock::Clock;
 pub use error::StoreError;
 pub use grouped::Grouped;
 pub use marks::{Mark, MarkStore};
 pub use open::open;
+pub use operator::{Operated, OperatorAct, OperatorStore};
 pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
 pub use types::*;

@@ -10,7 +10,7 @@ use relink_core::seal::sha256_hex;
 /// One step of the schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Migration {
-    /// 1, 2, …
+    /// Rises from one to the next, with gaps or without.
     pub(crate) version: i64,
     /// Its file, such as `0001_initial`.
     pub(crate) name: &'static str,

@@ -1,6 +1,6 @@
 //! The interface that both databases keep, and the rows that come out of it.
 
-use crate::{MarkStore, StoreError};
+use crate::{AuditStore, MarkStore, OperatorStore, StoreError};
 use relink_core::Timestamp;
 use relink_core::account::{Account, AccountUpsert, Channel};
 use relink_core::attempt::{OutcomeKind, Reason};
@@ -465,18 +465,11 @@ pub trait InspectStore: Send + Sync {
     /// Could not be read.
     async fn stats(&self) -> Result<StoreStats, StoreError>;
 
-    /// Notifications in state `dead`, oldest first.
+    /// Notifications in state `dead` that nobody has had replayed, oldest first.
     ///
     /// # Errors
     /// Could not be read.
     async fn dead_notifications(&self, limit: usize) -> Result<Vec<Notification>, StoreError>;
-
-    /// Puts a dead notification back: planned, due now, its tries and doubts forgiven, with a
-    /// row on the timeline. The gate still has its say. `false` when it is not dead.
-    ///
-    /// # Errors
-    /// Nothing was changed.
-    async fn replay_notification(&self, id: NotificationId) -> Result<bool, StoreError>;
 
     /// The notification and its case behind a link's hash; records nothing.
     ///
@@ -488,7 +481,15 @@ pub trait InspectStore: Send + Sync {
 /// The whole store.
 #[async_trait::async_trait]
 pub trait Store:
-    SignalStore + DueStore + DeliveryStore + AccountStore + CaseStore + InspectStore + MarkStore
+    SignalStore
+    + DueStore
+    + DeliveryStore
+    + AccountStore
+    + CaseStore
+    + InspectStore
+    + OperatorStore
+    + AuditStore
+    + MarkStore
 {
     /// Brings the schema up to this release. Safe to call from several processes at once.
     /// Answers the versions applied now.

@@ -12,6 +12,7 @@ use axum::routing::{MethodRouter, get, post, put};
 use hyper::header::AUTHORIZATION;
 use hyper_util::service::TowerToHyperService;
 use relink_config::{ApiKey, ApiRole, authenticate};
+use relink_core::id::OperatorId;
 use relink_http::listener::Listener;
 use relink_http::server::{Limits, serve};
 use relink_store::Store;
@@ -158,12 +159,18 @@ async fn ops_only(state: State<Shared>, request: Request, next: Next) -> Respons
 async fn guarded(
     needed: ApiRole,
     State(shared): State<Shared>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     match authenticate(&shared.keys, header) {
-        Ok(key) if key.role.covers(needed) => next.run(request).await,
+        Ok(key) if key.role.covers(needed) => {
+            let Ok(operator) = OperatorId::parse(&format!("key:{}", key.id)) else {
+                return ApiError::Forbidden.into_response();
+            };
+            request.extensions_mut().insert(operator);
+            next.run(request).await
+        }
         Ok(_) => ApiError::Forbidden.into_response(),
         Err(_) => ApiError::NotAuthenticated.into_response(),
     }

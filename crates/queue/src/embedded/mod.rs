@@ -7,12 +7,14 @@ mod hand_out;
 mod letter_file;
 mod letters;
 mod message;
+mod peek;
 mod topic;
 
 #[cfg(test)]
 mod tests;
 
 pub use letters::EmbeddedDeadLetters;
+pub use peek::{EmbeddedPeek, peek_embedded};
 
 use crate::log::{AppendError, LogError, LogOptions, LogStats, SegmentLog};
 use crate::{

@@ -42,6 +42,7 @@ mod inbox;
 mod index;
 mod key;
 mod options;
+mod peek;
 mod quarantine;
 mod read;
 mod replay;
@@ -54,6 +55,7 @@ mod tests;
 pub use error::{AppendError, LogError};
 pub use key::load_or_create_key;
 pub use options::LogOptions;
+pub use peek::{LogPeek, peek};
 
 use bytes::Bytes;
 use disk::{Disk, RealDisk};

@@ -87,7 +87,7 @@ impl Replayed {
 }
 
 /// The numbers of the segments in `dir`, oldest first.
-fn segments(dir: &Path) -> Result<Vec<u64>, LogError> {
+pub(super) fn segments(dir: &Path) -> Result<Vec<u64>, LogError> {
     let mut numbers = Vec::new();
     for entry in fs::read_dir(dir).map_err(LogError::io("list", dir))? {
         let name = entry.map_err(LogError::io("list", dir))?.file_name();

@@ -2,12 +2,13 @@
 
 use crate::args::{Accounts, Common, Format};
 use crate::command::account_file::{self, AccountFile, BadLine};
+use crate::command::operator;
 use crate::failure::Failure;
 use crate::{output, parts};
 use indicatif::{ProgressBar, ProgressStyle};
 use relink_core::account::{Account, AccountUpsert, Contact, ContactInput};
 use relink_core::id::AccountRef;
-use relink_store::{Store, StoredAccount};
+use relink_store::{Operated, OperatorAct, Store, StoredAccount};
 use serde::Serialize;
 use std::path::Path;
 
@@ -33,9 +34,16 @@ pub(crate) async fn run(common: &Common, what: Accounts) -> Result<(), Failure> 
         }
         Accounts::Delete { account_ref } => {
             let wanted = AccountRef::parse(&account_ref)?;
-            match parts::checked_store(&config).await?.delete_account(&wanted).await? {
-                true => output::line(&format!("deleted {wanted}")),
-                false => Err(Failure::failed(format!("there is no account {wanted}"))),
+            let store = parts::checked_store(&config).await?;
+            let act = OperatorAct::DeleteAccount(wanted.clone());
+            match store.operate(&operator::current()?, &act).await? {
+                Operated::Done { head, .. } => {
+                    output::line(&format!("deleted {wanted}"))?;
+                    operator::recorded(&head)
+                }
+                Operated::NothingToDo | Operated::CaseClosed | Operated::ReplayedBefore(_) => {
+                    Err(Failure::failed(format!("there is no account {wanted}")))
+                }
             }
         }
     }

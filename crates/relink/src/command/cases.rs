@@ -1,12 +1,12 @@
 //! `relink cases`: what is open, what happened to it, and closing it by hand.
 
 use crate::args::{Cases, Common, Format};
+use crate::command::operator;
 use crate::failure::Failure;
 use crate::output::{list, or_dash};
 use crate::{output, parts};
-use relink_core::case::CloseReason;
 use relink_core::id::{AccountRef, CaseId};
-use relink_store::{CaseFilter, CaseHistory, OpenCase, Store};
+use relink_store::{CaseFilter, CaseHistory, Operated, OperatorAct, Store};
 
 pub(crate) async fn run(common: &Common, what: Cases) -> Result<(), Failure> {
     let config = parts::config(common)?;
@@ -45,13 +45,36 @@ pub(crate) async fn run(common: &Common, what: Cases) -> Result<(), Failure> {
             show(common.output, &history)
         }
         Cases::Close { case_id } => close(store.as_ref(), case_id.parse()?).await,
+        Cases::Hold { case_id } => {
+            let id = case_id.parse()?;
+            operate(store.as_ref(), &OperatorAct::HoldCase(id), id, "waits until released").await
+        }
+        Cases::Release { case_id } => {
+            let id = case_id.parse()?;
+            operate(store.as_ref(), &OperatorAct::ReleaseCase(id), id, "goes on").await
+        }
     }
 }
 
 async fn close(store: &dyn Store, id: CaseId) -> Result<(), Failure> {
-    match store.close_case(&OpenCase::Id(id), CloseReason::Operator).await? {
-        Some(id) => output::line(&format!("closed {id}; what was still planned is cancelled")),
-        None => Err(Failure::failed(format!("there is no open case {id}"))),
+    let done = "closed; what was still planned is cancelled";
+    operate(store, &OperatorAct::CloseCase(id), id, done).await
+}
+
+async fn operate(
+    store: &dyn Store,
+    act: &OperatorAct,
+    id: CaseId,
+    done: &str,
+) -> Result<(), Failure> {
+    match store.operate(&operator::current()?, act).await? {
+        Operated::Done { head, .. } => {
+            output::line(&format!("{id}: {done}"))?;
+            operator::recorded(&head)
+        }
+        Operated::NothingToDo | Operated::CaseClosed | Operated::ReplayedBefore(_) => {
+            Err(Failure::failed(format!("there is no case {id} in a state that this changes")))
+        }
     }
 }
 

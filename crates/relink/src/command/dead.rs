@@ -1,14 +1,15 @@
-//! `relink dead`: buried messages of the queue, and notifications that need an operator. Both
-//! are given back with `replay`; the store's own guards still have their say.
+//! `relink dead`: buried messages of the queue, and notifications that need an operator. How
+//! they are given back is in `replay`.
 
 use crate::args::{Common, Dead, Format};
+use crate::command::replay;
 use crate::failure::Failure;
 use crate::output::{list, or_dash};
 use crate::{output, parts};
 use relink_config::Config;
 use relink_core::id::NotificationId;
 use relink_core::notification::Notification;
-use relink_queue::{DeadLetter, DeadLetters, QueueError};
+use relink_queue::{DeadLetter, DeadLetters};
 use relink_store::Store;
 use serde::Serialize;
 
@@ -29,10 +30,13 @@ pub(crate) async fn run(common: &Common, what: Dead) -> Result<(), Failure> {
     match what {
         Dead::List { limit } => print(common, &config, letters.as_ref(), limit).await,
         Dead::Show { id } => show(common, &config, letters.as_ref(), &id).await,
-        Dead::Replay { id } => replay(&config, letters.as_ref(), &id).await,
+        Dead::Replay(what) => {
+            let store = parts::checked_store(&config).await?;
+            replay::run(letters.as_ref(), store.as_ref(), &what).await
+        }
         Dead::Discard { id } => {
-            letters.discard(&id).await?;
-            output::line(&format!("discarded {id}"))
+            let store = parts::checked_store(&config).await?;
+            replay::discard(letters.as_ref(), store.as_ref(), &id).await
         }
     }
 }
@@ -92,7 +96,10 @@ fn notification_row(row: &Notification) -> Row {
     }
 }
 
-async fn letter(letters: &dyn DeadLetters, id: &str) -> Result<Option<DeadLetter>, Failure> {
+pub(crate) async fn letter(
+    letters: &dyn DeadLetters,
+    id: &str,
+) -> Result<Option<DeadLetter>, Failure> {
     Ok(letters.list(usize::MAX).await?.into_iter().find(|letter| letter.id == id))
 }
 
@@ -101,7 +108,7 @@ async fn dead_notification(store: &dyn Store, id: &str) -> Result<Option<Notific
     Ok(store.dead_notifications(usize::MAX).await?.into_iter().find(|row| row.id == id))
 }
 
-fn no_such(id: &str) -> Failure {
+pub(crate) fn no_such(id: &str) -> Failure {
     Failure::failed(format!("nothing dead is called {id}; `relink dead list` shows what there is"))
 }
 
@@ -153,19 +160,4 @@ fn print_letter(letter: &DeadLetter) -> Result<(), Failure> {
     output::line(&format!("since     {}", row.since))?;
     output::line(&format!("body      {} bytes", letter.body.len()))?;
     output::line(&output::visible(&String::from_utf8_lossy(&letter.body)))
-}
-
-async fn replay(config: &Config, letters: &dyn DeadLetters, id: &str) -> Result<(), Failure> {
-    match letters.replay(id).await {
-        Ok(()) => return output::line(&format!("{id} is back in its queue")),
-        Err(QueueError::NoSuchLetter(_)) => {}
-        Err(error) => return Err(error.into()),
-    }
-    let notification: NotificationId = id.parse().map_err(|_| no_such(id))?;
-    let store = parts::checked_store(config).await?;
-    if store.replay_notification(notification).await? {
-        output::line(&format!("{id} is planned again; the gate decides whether it is still wanted"))
-    } else {
-        Err(no_such(id))
-    }
 }

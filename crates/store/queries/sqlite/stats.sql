@@ -1,7 +1,17 @@
 SELECT
     (SELECT count(*) FROM cases WHERE closed_at IS NULL),
     (SELECT count(*) FROM notifications WHERE state = 'doubtful'),
-    (SELECT count(*) FROM notifications WHERE state = 'dead'),
+    (
+        SELECT count(*)
+        FROM notifications AS n
+        WHERE state = 'dead'
+          AND NOT EXISTS (
+              SELECT 1
+              FROM non_sends AS r
+              WHERE r.case_id = n.case_id AND r.notification_id = n.notification_id
+                AND r.decision = 'replayed'
+          )
+    ),
     (
         SELECT count(*)
         FROM (

@@ -1,5 +1,4 @@
-//! What closing, holding and releasing a case write, and what putting a dead notification back
-//! writes.
+//! What closing, holding and releasing a case write.
 
 use super::Writes;
 use crate::rows::StoredNotification;
@@ -106,31 +105,4 @@ pub(super) fn wake_parked(notifications: &[StoredNotification], now: Timestamp) 
         }
     }
     writes
-}
-
-/// Puts a dead notification back; `None` when it is not dead.
-pub(crate) fn replay_changes(stored: &StoredNotification, now: Timestamp) -> Option<Writes> {
-    if stored.notification.state != NotificationState::Dead {
-        return None;
-    }
-    let mut writes = Writes::default();
-    let notification = Notification {
-        state: NotificationState::Planned,
-        reason: Some(Reason::OperatorReplay),
-        due_at: now,
-        lease_until: None,
-        spent: 0,
-        doubts: 0,
-        looks: 0,
-        ..stored.notification.clone()
-    };
-    writes.not_sent(&notification, NonSend::Replayed, Reason::OperatorReplay, now);
-    let back = StoredNotification {
-        notification,
-        wake_at: Some(now),
-        lease_owner: None,
-        link_key: stored.link_key.clone(),
-    };
-    writes.notifications.push((back, now));
-    Some(writes)
 }

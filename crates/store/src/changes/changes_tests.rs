@@ -160,10 +160,19 @@ fn closing_cancels_what_waits_and_leaves_the_rest() {
 }
 
 #[test]
-fn only_the_dead_are_put_back() {
+fn only_the_dead_of_an_open_case_are_replayed_and_only_once() {
+    let closed = Case { closed_at: Some(now()), ..case() };
     for state in NotificationState::ALL {
-        let back = replay_changes(&stored(*state), now());
-        assert_eq!(back.is_some(), *state == NotificationState::Dead, "{state}");
+        for (case, replayed) in [(case(), false), (case(), true), (closed.clone(), false)] {
+            let open = case.is_open();
+            let snapshot = ReplaySnapshot { notification: stored(*state), case, replayed };
+            let planned = match replay_changes(&snapshot, now()) {
+                Replay::Plan(_, writes) => writes.new_notifications.len(),
+                Replay::Not(_) => 0,
+            };
+            let dead = *state == NotificationState::Dead;
+            assert_eq!(planned, usize::from(dead && open && !replayed), "{state} {replayed}");
+        }
     }
 }
 

@@ -9,14 +9,16 @@ mod begin;
 mod case;
 mod finish;
 mod look_up;
+mod operate;
 mod settle;
 mod signal;
 
 pub(crate) use account::{PutSnapshot, Sealed, put_account_changes};
 pub(crate) use begin::{BeginSnapshot, begin_changes};
-pub(crate) use case::{close_changes, hold_changes, replay_changes};
+pub(crate) use case::{close_changes, hold_changes};
 pub(crate) use finish::{FinishSnapshot, finish_changes};
 pub(crate) use look_up::look_up_changes;
+pub(crate) use operate::{Replay, ReplaySnapshot, act_of, logged, replay_changes};
 pub(crate) use signal::{KnownSignal, SignalSnapshot, repeated, signal_changes};
 
 use crate::rows::{StoredCase, StoredNotification};
@@ -27,6 +29,7 @@ use relink_core::attempt::{OutcomeKind, Reason};
 use relink_core::case::Case;
 use relink_core::id::{AccountRef, CaseId, NotificationId};
 use relink_core::notification::{NewNotification, NonSend, Notification};
+use relink_core::operator_log::Entry;
 use relink_core::plan::Plan;
 
 /// Rows to write, in the order of the fields; each list in its own order. Lists of several
@@ -57,6 +60,8 @@ pub(crate) struct Writes {
     pub(crate) non_sends: Vec<(CaseId, NonSendRow)>,
     /// Insert; a hash that exists is left as it is.
     pub(crate) links: Vec<LinkWrite>,
+    /// Insert, behind the last one.
+    pub(crate) operator_log: Vec<Entry>,
 }
 
 /// An account to insert or replace.
@@ -121,6 +126,7 @@ impl Writes {
             resolved_attempts,
             non_sends,
             links,
+            operator_log,
         } = more;
         self.accounts.extend(accounts);
         self.deleted_accounts.extend(deleted_accounts);
@@ -134,6 +140,7 @@ impl Writes {
         self.resolved_attempts.extend(resolved_attempts);
         self.non_sends.extend(non_sends);
         self.links.extend(links);
+        self.operator_log.extend(operator_log);
     }
 
     fn plan(&mut self, case_id: CaseId, plan: Plan, now: Timestamp) {

@@ -6,6 +6,7 @@ use super::transaction::{NOW, Transaction, query};
 use super::{PostgresStore, limit, read, writes};
 use crate::changes::{PutSnapshot, Sealed, Writes, close_changes, put_account_changes};
 use crate::{AccountStore, StoreError, StoredAccount};
+use relink_core::Timestamp;
 use relink_core::account::AccountUpsert;
 use relink_core::case::CloseReason;
 use relink_core::id::AccountRef;
@@ -124,6 +125,16 @@ async fn page(tx: &Transaction, after: &str, most: i64) -> Result<Vec<StoredAcco
 }
 
 async fn delete(tx: &Transaction, account_ref: &AccountRef) -> Result<bool, Failure> {
+    let Some((changes, _)) = deleting(tx, account_ref).await? else { return Ok(false) };
+    writes::commit(tx, changes).await?;
+    Ok(true)
+}
+
+/// What deleting an account would write, in the transaction that it begins, and its time.
+pub(super) async fn deleting(
+    tx: &Transaction,
+    account_ref: &AccountRef,
+) -> Result<Option<(Writes, Timestamp)>, Failure> {
     let refs = [account_ref.as_str()].to_vec();
     let [_, known, cases, notifications, now] = tx
         .begin([
@@ -135,7 +146,7 @@ async fn delete(tx: &Transaction, account_ref: &AccountRef) -> Result<bool, Fail
         ])
         .await?;
     if known.is_empty() {
-        return Ok(false);
+        return Ok(None);
     }
     let now = tx.now(&now)?;
     let notifications = read::notifications(&notifications)?;
@@ -145,8 +156,7 @@ async fn delete(tx: &Transaction, account_ref: &AccountRef) -> Result<bool, Fail
         writes.then(close_changes(&stored.case, why, &notifications, now));
     }
     writes.deleted_accounts.push(account_ref.clone());
-    writes::commit(tx, writes).await?;
-    Ok(true)
+    Ok(Some((writes, now)))
 }
 
 async fn token(tx: &Transaction, account_ref: &AccountRef) -> Result<Option<Secret>, Failure> {

@@ -3,8 +3,9 @@
 use super::error::Failure;
 use super::transaction::{NOW, Transaction, query};
 use super::{PostgresStore, limit, read, writes};
-use crate::changes::{close_changes, hold_changes};
+use crate::changes::{Writes, close_changes, hold_changes};
 use crate::{CaseFilter, CaseHistory, CaseStore, OpenCase, StoreError};
+use relink_core::Timestamp;
 use relink_core::case::{Case, CloseReason};
 use relink_core::id::CaseId;
 use relink_core::time::to_millis;
@@ -74,6 +75,17 @@ async fn close(
     which: &OpenCase,
     reason: CloseReason,
 ) -> Result<Option<CaseId>, Failure> {
+    let Some((id, changes, _)) = closing(tx, which, reason).await? else { return Ok(None) };
+    writes::commit(tx, changes).await?;
+    Ok(Some(id))
+}
+
+/// What closing a case would write, in the transaction that it begins, and its time.
+pub(super) async fn closing(
+    tx: &Transaction,
+    which: &OpenCase,
+    reason: CloseReason,
+) -> Result<Option<(CaseId, Writes, Timestamp)>, Failure> {
     let [_, cases, notifications, now] = match which {
         OpenCase::Account(account_ref) => {
             let refs = [account_ref.as_str()].to_vec();
@@ -98,12 +110,23 @@ async fn close(
     };
     let Some(stored) = read::cases(&cases)?.pop() else { return Ok(None) };
     let notifications = read::notifications(&notifications)?;
-    let changes = close_changes(&stored.case, reason, &notifications, tx.now(&now)?);
-    writes::commit(tx, changes).await?;
-    Ok(Some(stored.case.id))
+    let now = tx.now(&now)?;
+    let changes = close_changes(&stored.case, reason, &notifications, now);
+    Ok(Some((stored.case.id, changes, now)))
 }
 
 async fn set_hold(tx: &Transaction, id: CaseId, hold: bool) -> Result<bool, Failure> {
+    let Some((changes, _)) = holding(tx, id, hold).await? else { return Ok(false) };
+    writes::commit(tx, changes).await?;
+    Ok(true)
+}
+
+/// What setting or lifting a hold would write, in the transaction that it begins, and its time.
+pub(super) async fn holding(
+    tx: &Transaction,
+    id: CaseId,
+    hold: bool,
+) -> Result<Option<(Writes, Timestamp)>, Failure> {
     let ids = vec![id.to_string()];
     let [_, cases, notifications, accounts, now] = tx
         .begin([
@@ -114,12 +137,9 @@ async fn set_hold(tx: &Transaction, id: CaseId, hold: bool) -> Result<bool, Fail
             NOW,
         ])
         .await?;
-    let Some(stored) = read::cases(&cases)?.pop() else { return Ok(false) };
+    let Some(stored) = read::cases(&cases)?.pop() else { return Ok(None) };
     let notifications = read::notifications(&notifications)?;
     let (known, now) = (!accounts.is_empty(), tx.now(&now)?);
-    let Some(changes) = hold_changes(&stored.case, &notifications, known, hold, now) else {
-        return Ok(false);
-    };
-    writes::commit(tx, changes).await?;
-    Ok(true)
+    let changes = hold_changes(&stored.case, &notifications, known, hold, now);
+    Ok(changes.map(|changes| (changes, now)))
 }

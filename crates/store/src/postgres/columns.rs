@@ -3,8 +3,8 @@
 
 use super::transaction::Query;
 use crate::rows::{
-    AccountColumns, AttemptColumns, CaseColumns, ContactColumns, KnownColumns, NonSendColumns,
-    NotificationColumns, SignalColumns,
+    AccountColumns, AttemptColumns, CaseColumns, ContactColumns, KnownColumns, LogColumns,
+    NonSendColumns, NotificationColumns, SignalColumns,
 };
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Row};
@@ -172,6 +172,13 @@ arrays! {
     ResolutionArrays of ResolutionColumns {
         notification_id: String, number: i64, resolved_at: i64, resolved_as: String,
         provider_message_id: Option<String>,
+    }
+}
+columns! {
+    /// Arrays of `operator_log`.
+    LogArrays of LogColumns {
+        sequence: i64, at: i64, operator: String, action: String, subject_kind: String,
+        subject_id: String, detail: String, prev_hash: String, hash: String,
     }
 }
 arrays! {

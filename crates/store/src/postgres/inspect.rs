@@ -1,13 +1,11 @@
-//! Looking, and what operators do with dead notifications.
+//! Looking.
 
 use super::error::Failure;
-use super::transaction::{NOW, Transaction, query};
-use super::{PostgresStore, limit, read, writes};
-use crate::changes::replay_changes;
+use super::transaction::{Transaction, query};
+use super::{PostgresStore, limit, read};
 use crate::{AttemptFilter, AttemptRow, InspectStore, REPAIRS_WATCHED, StoreError, StoreStats};
 use relink_core::attempt::OutcomeKind;
 use relink_core::case::Case;
-use relink_core::id::NotificationId;
 use relink_core::notification::Notification;
 use relink_core::time::to_millis;
 
@@ -23,11 +21,6 @@ impl InspectStore for PostgresStore {
 
     async fn dead_notifications(&self, most: usize) -> Result<Vec<Notification>, StoreError> {
         self.database.run(limit(most), |tx, most| Box::pin(dead(tx, *most))).await
-    }
-
-    async fn replay_notification(&self, id: NotificationId) -> Result<bool, StoreError> {
-        let ids = vec![id.to_string()];
-        self.database.run(ids, |tx, ids| Box::pin(replay(tx, ids))).await
     }
 
     async fn link(&self, token_hash: &str) -> Result<Option<(Notification, Case)>, StoreError> {
@@ -66,23 +59,6 @@ async fn stats(tx: &Transaction) -> Result<StoreStats, Failure> {
 async fn dead(tx: &Transaction, most: i64) -> Result<Vec<Notification>, Failure> {
     let [rows] = tx.execute([query(sql!("dead_notifications"), &[&most])]).await?;
     Ok(read::notifications(&rows)?.into_iter().map(|stored| stored.notification).collect())
-}
-
-async fn replay(tx: &Transaction, ids: &Vec<String>) -> Result<bool, Failure> {
-    let [_, notifications, now] = tx
-        .begin([
-            query(sql!("share_cases_of_notifications"), &[ids]),
-            query(sql!("lock_notifications"), &[ids]),
-            NOW,
-        ])
-        .await?;
-    let now = tx.now(&now)?;
-    let stored = read::notifications(&notifications)?.pop();
-    let Some(changes) = stored.and_then(|stored| replay_changes(&stored, now)) else {
-        return Ok(false);
-    };
-    writes::commit(tx, changes).await?;
-    Ok(true)
 }
 
 async fn behind_link(

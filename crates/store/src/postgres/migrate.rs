@@ -11,7 +11,7 @@ use tokio_postgres::Row;
 /// How long a migration may take, waiting for another process included.
 pub(super) const DEADLINE: Duration = Duration::from_secs(120);
 
-/// Every migration, oldest first.
+/// Every migration, oldest first; numbers rise and may leave gaps.
 const MIGRATIONS: &[Migration] = &[
     Migration {
         version: 1,
@@ -22,6 +22,11 @@ const MIGRATIONS: &[Migration] = &[
         version: 2,
         name: "0002_marks",
         sql: include_str!("../../migrations/postgres/0002_marks.sql"),
+    },
+    Migration {
+        version: 3,
+        name: "0003_audit",
+        sql: include_str!("../../migrations/postgres/0003_audit.sql"),
     },
 ];
 

@@ -16,6 +16,7 @@ macro_rules! sql {
 }
 
 mod accounts;
+mod audit;
 mod batch;
 mod cases;
 mod columns;
@@ -26,6 +27,7 @@ mod error;
 mod inspect;
 mod marks;
 mod migrate;
+mod operate;
 mod read;
 mod signals;
 mod transaction;

@@ -4,12 +4,13 @@ use super::columns::{FromRow, read_all};
 use super::error::Failure;
 use crate::changes::KnownSignal;
 use crate::rows::{
-    AccountColumns, AttemptColumns, CaseColumns, ContactColumns, KnownColumns, NonSendColumns,
-    NotificationColumns, SignalColumns, StoredCase, StoredNotification,
+    AccountColumns, AttemptColumns, CaseColumns, ContactColumns, KnownColumns, LogColumns,
+    NonSendColumns, NotificationColumns, SignalColumns, StoredCase, StoredNotification,
 };
 use crate::{AttemptRow, NonSendRow, SignalRow, StoreError, StoredAccount};
 use relink_core::account::Contact;
 use relink_core::id::{AccountRef, CaseId, ContactId};
+use relink_core::operator_log::Entry;
 use std::collections::HashMap;
 use tokio_postgres::Row;
 
@@ -35,6 +36,10 @@ pub(super) fn signals(rows: &[Row]) -> Result<Vec<SignalRow>, Failure> {
 
 pub(super) fn non_sends(rows: &[Row]) -> Result<Vec<NonSendRow>, Failure> {
     all::<NonSendColumns, _>(rows)
+}
+
+pub(super) fn entries(rows: &[Row]) -> Result<Vec<Entry>, Failure> {
+    all::<LogColumns, _>(rows)
 }
 
 /// Notifications by their case.

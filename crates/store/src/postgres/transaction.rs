@@ -173,6 +173,13 @@ impl Transaction {
         rows
     }
 
+    /// Begins with a script of its own, for several round trips of reads on one state of the
+    /// database.
+    pub(super) async fn begin_view(&self, script: &str) -> Result<(), Failure> {
+        self.open.store(true, Ordering::Relaxed);
+        self.script(script).await
+    }
+
     /// Reads one state of the database, in one round trip, outside any other transaction.
     pub(super) async fn snapshot<const N: usize>(
         &self,

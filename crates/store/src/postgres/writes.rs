@@ -2,14 +2,14 @@
 
 use super::columns::{
     AccountArrays, AccountPutColumns, AttemptArrays, CaseArrays, ContactArrays, FinishArrays,
-    FinishColumns, LinkArrays, LinkColumns, NonSendArrays, NotificationArrays, ResolutionArrays,
-    ResolutionColumns, SignalArrays,
+    FinishColumns, LinkArrays, LinkColumns, LogArrays, NonSendArrays, NotificationArrays,
+    ResolutionArrays, ResolutionColumns, SignalArrays,
 };
 use super::error::Failure;
 use super::transaction::{Query, Transaction, query};
 use crate::changes::{AccountWrite, AttemptFinish, AttemptResolution, LinkWrite, Writes};
 use crate::rows::{
-    AttemptColumns, CaseColumns, ContactColumns, NonSendColumns, NotificationColumns,
+    AttemptColumns, CaseColumns, ContactColumns, LogColumns, NonSendColumns, NotificationColumns,
     SignalColumns, StoredNotification,
 };
 use relink_core::time::to_millis;
@@ -72,6 +72,7 @@ struct Rows {
     resolved: ResolutionArrays,
     non_sends: NonSendArrays,
     links: LinkArrays,
+    operator_log: LogArrays,
 }
 
 impl From<Writes> for Rows {
@@ -97,6 +98,7 @@ impl From<Writes> for Rows {
             resolved: w.resolved_attempts.into_iter().map(resolution_columns).collect(),
             non_sends: w.non_sends.iter().map(|(id, row)| NonSendColumns::new(*id, row)).collect(),
             links: w.links.into_iter().map(link_columns).collect(),
+            operator_log: w.operator_log.into_iter().map(LogColumns::from).collect(),
         }
     }
 }
@@ -121,6 +123,7 @@ impl Rows {
             self.resolved.query(sql!("resolve_attempts"), &[]),
             self.non_sends.query(sql!("insert_non_sends"), &[]),
             self.links.query(sql!("insert_links"), &[]),
+            self.operator_log.query(sql!("insert_operator_log"), &[]),
         ]
         .into_iter()
         .flatten()

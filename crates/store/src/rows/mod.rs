@@ -6,12 +6,14 @@ mod account;
 mod attempt;
 mod case;
 mod notification;
+mod operator_log;
 mod signal;
 
 pub(crate) use account::{AccountColumns, ContactColumns};
 pub(crate) use attempt::AttemptColumns;
 pub(crate) use case::{CaseColumns, NonSendColumns, StoredCase};
 pub(crate) use notification::{NotificationColumns, StoredNotification};
+pub(crate) use operator_log::LogColumns;
 pub(crate) use signal::{KnownColumns, SignalColumns};
 
 use crate::{Due, StoreError};

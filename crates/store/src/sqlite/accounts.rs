@@ -91,8 +91,21 @@ fn delete(
     account_ref: AccountRef,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    if account(connection, &account_ref)?.is_none() {
+    let Some(writes) = deleting(connection, account_ref, now)? else {
         return Ok(false);
+    };
+    write(connection, &writes)?;
+    Ok(true)
+}
+
+/// What deleting an account would write.
+pub(super) fn deleting(
+    connection: &Connection,
+    account_ref: AccountRef,
+    now: Timestamp,
+) -> Result<Option<Writes>, StoreError> {
+    if account(connection, &account_ref)?.is_none() {
+        return Ok(None);
     }
     let mut writes = Writes::default();
     if let Some(StoredCase { case, .. }) = open_case_of(connection, &account_ref)? {
@@ -100,6 +113,5 @@ fn delete(
         writes.then(close_changes(&case, CloseReason::AccountDeleted, &notifications, now));
     }
     writes.deleted_accounts.push(account_ref);
-    write(connection, &writes)?;
-    Ok(true)
+    Ok(Some(writes))
 }

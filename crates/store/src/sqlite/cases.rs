@@ -6,7 +6,7 @@ use super::read::{
 };
 use super::write::write;
 use super::{SqliteStore, limit};
-use crate::changes::{close_changes, hold_changes};
+use crate::changes::{Writes, close_changes, hold_changes};
 use crate::rows::StoredCase;
 use crate::{CaseFilter, CaseHistory, CaseStore, OpenCase, StoreError};
 use relink_core::Timestamp;
@@ -92,6 +92,20 @@ fn close(
     reason: CloseReason,
     now: Timestamp,
 ) -> Result<Option<CaseId>, StoreError> {
+    let Some((id, writes)) = closing(connection, which, reason, now)? else {
+        return Ok(None);
+    };
+    write(connection, &writes)?;
+    Ok(Some(id))
+}
+
+/// What closing a case would write.
+pub(super) fn closing(
+    connection: &Connection,
+    which: &OpenCase,
+    reason: CloseReason,
+    now: Timestamp,
+) -> Result<Option<(CaseId, Writes)>, StoreError> {
     let found = match which {
         OpenCase::Id(id) => case(connection, *id)?,
         OpenCase::Account(account_ref) => open_case_of(connection, account_ref)?,
@@ -100,8 +114,7 @@ fn close(
         return Ok(None);
     };
     let notifications = notifications_of(connection, case.id)?;
-    write(connection, &close_changes(&case, reason, &notifications, now))?;
-    Ok(Some(case.id))
+    Ok(Some((case.id, close_changes(&case, reason, &notifications, now))))
 }
 
 fn set_hold(
@@ -110,14 +123,24 @@ fn set_hold(
     hold: bool,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let Some(StoredCase { case, .. }) = case(connection, id)? else {
-        return Ok(false);
-    };
-    let notifications = notifications_of(connection, id)?;
-    let account_known = account(connection, &case.account_ref)?.is_some();
-    let Some(writes) = hold_changes(&case, &notifications, account_known, hold, now) else {
+    let Some(writes) = holding(connection, id, hold, now)? else {
         return Ok(false);
     };
     write(connection, &writes)?;
     Ok(true)
+}
+
+/// What setting or lifting a hold would write.
+pub(super) fn holding(
+    connection: &Connection,
+    id: CaseId,
+    hold: bool,
+    now: Timestamp,
+) -> Result<Option<Writes>, StoreError> {
+    let Some(StoredCase { case, .. }) = case(connection, id)? else {
+        return Ok(None);
+    };
+    let notifications = notifications_of(connection, id)?;
+    let account_known = account(connection, &case.account_ref)?.is_some();
+    Ok(hold_changes(&case, &notifications, account_known, hold, now))
 }

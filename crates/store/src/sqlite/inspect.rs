@@ -1,9 +1,7 @@
-//! Looking, and what operators do with dead notifications.
+//! Looking.
 
 use super::read::{all, attempt_columns, case, notification, notification_columns, one};
-use super::write::write;
 use super::{SqliteStore, limit};
-use crate::changes::replay_changes;
 use crate::rows::StoredNotification;
 use crate::{AttemptFilter, AttemptRow, InspectStore, REPAIRS_WATCHED, StoreError, StoreStats};
 use relink_core::attempt::OutcomeKind;
@@ -42,18 +40,6 @@ impl InspectStore for SqliteStore {
             let rows: Vec<StoredNotification> =
                 all(connection, sql, [limit(most)], notification_columns)?;
             Ok(rows.into_iter().map(|stored| stored.notification).collect())
-        })
-        .await
-    }
-
-    async fn replay_notification(&self, id: NotificationId) -> Result<bool, StoreError> {
-        self.write(move |connection, _, now| {
-            let stored = notification(connection, id)?;
-            let Some(writes) = stored.and_then(|stored| replay_changes(&stored, now)) else {
-                return Ok(false);
-            };
-            write(connection, &writes)?;
-            Ok(true)
         })
         .await
     }

@@ -6,6 +6,7 @@
 //! never be shared by hosts: a file lock over a network is no lock.
 
 mod accounts;
+mod audit;
 mod cases;
 mod connection;
 mod delivery;
@@ -13,6 +14,7 @@ mod due;
 mod error;
 mod inspect;
 mod marks;
+mod operate;
 mod read;
 mod readers;
 mod schema;

@@ -1,7 +1,7 @@
 //! Rows out of SQLite. Columns are taken in the order in which the queries list them.
 
 use crate::rows::{
-    AccountColumns, AttemptColumns, CaseColumns, ContactColumns, NonSendColumns,
+    AccountColumns, AttemptColumns, CaseColumns, ContactColumns, LogColumns, NonSendColumns,
     NotificationColumns, SignalColumns, StoredCase, StoredNotification,
 };
 use crate::{AttemptRow, NonSendRow, SignalRow, StoreError, StoredAccount};
@@ -189,6 +189,20 @@ pub(super) fn attempt_columns(row: &Row<'_>) -> rusqlite::Result<AttemptColumns>
         provider_code: row.get(14)?,
         took_ms: row.get(15)?,
         worker: row.get(16)?,
+    })
+}
+
+pub(super) fn log_columns(row: &Row<'_>) -> rusqlite::Result<LogColumns> {
+    Ok(LogColumns {
+        sequence: row.get(0)?,
+        at: row.get(1)?,
+        operator: row.get(2)?,
+        action: row.get(3)?,
+        subject_kind: row.get(4)?,
+        subject_id: row.get(5)?,
+        detail: row.get(6)?,
+        prev_hash: row.get(7)?,
+        hash: row.get(8)?,
     })
 }
 

@@ -8,6 +8,7 @@ use relink_core::Timestamp;
 use relink_core::time::to_millis;
 use rusqlite::{Connection, params};
 
+/// Every migration, oldest first; numbers rise and may leave gaps.
 const MIGRATIONS: &[Migration] = &[
     Migration {
         version: 1,
@@ -18,6 +19,11 @@ const MIGRATIONS: &[Migration] = &[
         version: 2,
         name: "0002_marks",
         sql: include_str!("../../migrations/sqlite/0002_marks.sql"),
+    },
+    Migration {
+        version: 3,
+        name: "0003_audit",
+        sql: include_str!("../../migrations/sqlite/0003_audit.sql"),
     },
 ];
 

@@ -29,6 +29,10 @@ fn no_statement_scans_a_table() {
         let path = entry.unwrap().path();
         let sql = std::fs::read_to_string(&path).unwrap();
         files += 1;
+        if path.file_stem().unwrap().to_str().unwrap().starts_with("audit_") {
+            // An audit looks at everything there is, once.
+            continue;
+        }
         for step in plan(&connection, &sql) {
             let small = ["schema_migrations", "sqlite_schema", "repaired", "CONSTANT ROW"];
             let scans = step.starts_with("SCAN")

@@ -5,7 +5,7 @@ use crate::changes::{
     AccountWrite, AttemptFinish, AttemptResolution, LinkWrite, SignalWrite, Writes,
 };
 use crate::rows::{
-    AttemptColumns, CaseColumns, ContactColumns, NonSendColumns, NotificationColumns,
+    AttemptColumns, CaseColumns, ContactColumns, LogColumns, NonSendColumns, NotificationColumns,
     SignalColumns, StoredNotification,
 };
 use relink_core::Timestamp;
@@ -52,6 +52,9 @@ pub(super) fn write(connection: &Connection, writes: &Writes) -> Result<(), Stor
         let sql = include_str!("../../queries/sqlite/insert_link.sql");
         execute(connection, sql, [token_hash, &notification_id.to_string()])?;
     }
+    for entry in &writes.operator_log {
+        insert_entry(connection, LogColumns::from(entry.clone()))?;
+    }
     Ok(())
 }
 
@@ -62,6 +65,22 @@ pub(super) fn execute(
     params: impl Params,
 ) -> Result<usize, StoreError> {
     Ok(connection.prepare_cached(sql)?.execute(params)?)
+}
+
+fn insert_entry(connection: &Connection, row: LogColumns) -> Result<(), StoreError> {
+    let sql = include_str!("../../queries/sqlite/insert_operator_log.sql");
+    let row = params![
+        row.sequence,
+        row.at,
+        row.operator,
+        row.action,
+        row.subject_kind,
+        row.subject_id,
+        row.detail,
+        row.prev_hash,
+        row.hash,
+    ];
+    execute(connection, sql, row).map(drop)
 }
 
 fn put_account(connection: &Connection, write: &AccountWrite) -> Result<(), StoreError> {

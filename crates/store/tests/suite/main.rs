@@ -10,6 +10,7 @@
 )]
 
 mod accounts;
+mod audit;
 mod close;
 mod delivery;
 mod doubt;

@@ -5,7 +5,9 @@ use crate::postgres_server::TestDatabase;
 use relink_core::Timestamp;
 use relink_core::account::{Account, AccountUpsert, Channel, Contact, Role};
 use relink_core::attempt::{Outcome, Reason};
-use relink_core::id::{AccountRef, CaseId, ContactId, EventId, NotificationId, StepId, WorkerId};
+use relink_core::id::{
+    AccountRef, CaseId, ContactId, EventId, NotificationId, OperatorId, StepId, WorkerId,
+};
 use relink_core::masked::{EmailAddress, PhoneNumber, Secret};
 use relink_core::notification::{NonSend, Notification, NotificationState};
 use relink_core::policy::{EnabledChannels, OnUnknown, Policy, Rules, Step};
@@ -15,7 +17,7 @@ use relink_core::signal::{Signal, SignalKind, SignalSource};
 use relink_core::time::from_millis;
 use relink_store::{
     Applied, Begin, BeginRequest, CaseHistory, Clock, Due, FinishRequest, Finished, OpenAttempt,
-    Store,
+    Operated, OperatorAct, Store,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -96,6 +98,62 @@ impl World {
             }
             Place::Server(database) => database.client().await.batch_execute(sql).await.unwrap(),
         }
+    }
+
+    /// Runs SQL beside the store with the guards of the tables off, as somebody who owns the
+    /// database could.
+    pub(crate) async fn unguarded(&self, sql: &str) {
+        match &self.place {
+            Place::Folder(folder) => {
+                let connection = rusqlite::Connection::open(file(folder)).unwrap();
+                connection.busy_timeout(Duration::from_secs(5)).unwrap();
+                let guards: Vec<(String, String)> = connection
+                    .prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'")
+                    .unwrap()
+                    .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+                    .unwrap()
+                    .map(Result::unwrap)
+                    .collect();
+                let off = guards.iter().map(|(name, _)| format!("DROP TRIGGER {name};"));
+                let on = guards.iter().map(|(_, made)| format!("{made};"));
+                let script: String =
+                    off.chain([format!("{sql};")]).chain(on).collect::<Vec<_>>().join("\n");
+                connection.execute_batch(&format!("BEGIN;\n{script}\nCOMMIT")).unwrap();
+            }
+            Place::Server(_) => {
+                let sql = format!("SET session_replication_role = replica; {sql}");
+                self.execute(&sql).await;
+            }
+        }
+    }
+
+    /// Runs SQL beside the store that the database must refuse; answers its words.
+    pub(crate) async fn refused(&self, sql: &str) -> String {
+        match &self.place {
+            Place::Folder(folder) => {
+                let connection = rusqlite::Connection::open(file(folder)).unwrap();
+                connection.busy_timeout(Duration::from_secs(5)).unwrap();
+                connection.execute_batch(sql).unwrap_err().to_string()
+            }
+            Place::Server(database) => {
+                let error = database.client().await.batch_execute(sql).await.unwrap_err();
+                error.as_db_error().unwrap().message().to_owned()
+            }
+        }
+    }
+
+    /// Takes a guard away for good.
+    pub(crate) async fn drop_guard(&self) {
+        self.execute(match &self.place {
+            Place::Folder(_) => "DROP TRIGGER attempts_update",
+            Place::Server(_) => "DROP TRIGGER attempts_update ON attempts",
+        })
+        .await;
+    }
+
+    /// An operator's act.
+    pub(crate) async fn operate(&self, act: OperatorAct) -> Operated {
+        self.store.operate(&operator(), &act).await.unwrap()
     }
 
     /// The bytes of every file, if the store is one on this host.
@@ -274,6 +332,10 @@ pub(crate) fn rules() -> Rules {
         email_on_unknown: OnUnknown::ResendOnce,
         sms_on_unknown: OnUnknown::LookUp,
     }
+}
+
+pub(crate) fn operator() -> OperatorId {
+    OperatorId::parse("cli:ops@host").unwrap()
 }
 
 pub(crate) fn key(id: &str, byte: u8) -> SealKey {

@@ -4,12 +4,12 @@ use crate::api::cursor;
 use crate::api::views::{CaseDetail, CasePage, CaseView};
 use crate::error::ApiError;
 use crate::router::Shared;
+use axum::Extension;
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use relink_core::case::CloseReason;
-use relink_core::id::{AccountRef, CaseId};
-use relink_store::{CaseFilter, OpenCase};
+use relink_core::id::{AccountRef, CaseId, OperatorId};
+use relink_store::{CaseFilter, Operated, OperatorAct};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -109,11 +109,11 @@ async fn detail(shared: &Shared, id: CaseId) -> Result<Json<CaseDetail>, ApiErro
 )]
 pub(crate) async fn close(
     State(shared): State<Shared>,
+    Extension(operator): Extension<OperatorId>,
     id: InPath,
 ) -> Result<Json<CaseDetail>, ApiError> {
     let id = case_id(id)?;
-    let closed = shared.store.close_case(&OpenCase::Id(id), CloseReason::Operator).await?;
-    changed(&shared, id, closed.is_some()).await
+    operate(&shared, &operator, id, &OperatorAct::CloseCase(id)).await
 }
 
 /// Lets an open case wait: nothing is sent until it is released.
@@ -131,11 +131,11 @@ pub(crate) async fn close(
 )]
 pub(crate) async fn hold(
     State(shared): State<Shared>,
+    Extension(operator): Extension<OperatorId>,
     id: InPath,
 ) -> Result<Json<CaseDetail>, ApiError> {
     let id = case_id(id)?;
-    let held = shared.store.hold_case(id, true).await?;
-    changed(&shared, id, held).await
+    operate(&shared, &operator, id, &OperatorAct::HoldCase(id)).await
 }
 
 /// Lifts a hold; what has come due meanwhile goes out, unless it is too late for it.
@@ -153,18 +153,25 @@ pub(crate) async fn hold(
 )]
 pub(crate) async fn release(
     State(shared): State<Shared>,
+    Extension(operator): Extension<OperatorId>,
     id: InPath,
 ) -> Result<Json<CaseDetail>, ApiError> {
     let id = case_id(id)?;
-    let released = shared.store.hold_case(id, false).await?;
-    changed(&shared, id, released).await
+    operate(&shared, &operator, id, &OperatorAct::ReleaseCase(id)).await
 }
 
-async fn changed(shared: &Shared, id: CaseId, changed: bool) -> Result<Json<CaseDetail>, ApiError> {
+async fn operate(
+    shared: &Shared,
+    operator: &OperatorId,
+    id: CaseId,
+    act: &OperatorAct,
+) -> Result<Json<CaseDetail>, ApiError> {
+    let operated = shared.store.operate(operator, act).await?;
     let detail = detail(shared, id).await?;
-    if changed {
-        Ok(detail)
-    } else {
-        Err(ApiError::Conflict("The case is not in a state in which this changes anything."))
+    match operated {
+        Operated::Done { .. } => Ok(detail),
+        Operated::NothingToDo | Operated::CaseClosed | Operated::ReplayedBefore(_) => {
+            Err(ApiError::Conflict("The case is not in a state in which this changes anything."))
+        }
     }
 }

@@ -6,6 +6,7 @@ mod damage;
 mod faults;
 mod fuzz;
 mod life;
+mod peek;
 
 use super::*;
 use relink_core::seal::KEY_LEN;

@@ -3,14 +3,16 @@
 use relink_core::Timestamp;
 use relink_core::account::AccountUpsert;
 use relink_core::case::{Case, CloseReason};
-use relink_core::id::{AccountRef, CaseId, EventId, NotificationId, WorkerId};
+use relink_core::id::{AccountRef, CaseId, EventId, NotificationId, OperatorId, WorkerId};
 use relink_core::masked::Secret;
 use relink_core::notification::Notification;
+use relink_core::operator_log::{Act, Entry, Head};
 use relink_core::signal::{KnownEvent, Signal};
 use relink_store::{
-    AccountStore, Applied, AttemptFilter, AttemptRow, Begin, BeginRequest, CaseFilter, CaseHistory,
-    CaseStore, DeliveryStore, Due, DueStore, FinishRequest, Finished, InspectStore, LookUpRequest,
-    Mark, MarkStore, OpenCase, SignalStore, Store, StoreError, StoreStats, StoredAccount,
+    AccountStore, Applied, AttemptFilter, AttemptRow, AuditRequest, AuditStore, Audited, Begin,
+    BeginRequest, CaseFilter, CaseHistory, CaseStore, DeliveryStore, Due, DueStore, FinishRequest,
+    Finished, InspectStore, LookUpRequest, Mark, MarkStore, OpenCase, Operated, OperatorAct,
+    OperatorStore, SignalStore, Store, StoreError, StoreStats, StoredAccount,
 };
 use std::time::Duration;
 
@@ -126,10 +128,27 @@ impl InspectStore for Down {
     async fn dead_notifications(&self, _: usize) -> Result<Vec<Notification>> {
         self.say()
     }
-    async fn replay_notification(&self, _: NotificationId) -> Result<bool> {
+    async fn link(&self, _: &str) -> Result<Option<(Notification, Case)>> {
         self.say()
     }
-    async fn link(&self, _: &str) -> Result<Option<(Notification, Case)>> {
+}
+
+#[async_trait::async_trait]
+impl OperatorStore for Down {
+    async fn operate(&self, _: &OperatorId, _: &OperatorAct) -> Result<Operated> {
+        self.say()
+    }
+    async fn record(&self, _: &Act) -> Result<Head> {
+        self.say()
+    }
+    async fn operator_log(&self, _: u64, _: usize) -> Result<Vec<Entry>> {
+        self.say()
+    }
+}
+
+#[async_trait::async_trait]
+impl AuditStore for Down {
+    async fn audit(&self, _: &AuditRequest) -> Result<Audited> {
         self.say()
     }
 }

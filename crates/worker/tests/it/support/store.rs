@@ -4,14 +4,16 @@ use super::{StandStill, stand_still};
 use relink_core::Timestamp;
 use relink_core::account::AccountUpsert;
 use relink_core::case::{Case, CloseReason};
-use relink_core::id::{AccountRef, CaseId, EventId, NotificationId, WorkerId};
+use relink_core::id::{AccountRef, CaseId, EventId, NotificationId, OperatorId, WorkerId};
 use relink_core::masked::Secret;
 use relink_core::notification::Notification;
+use relink_core::operator_log::{Act, Entry, Head};
 use relink_core::signal::{KnownEvent, Signal};
 use relink_store::{
-    AccountStore, Applied, AttemptFilter, AttemptRow, Begin, BeginRequest, CaseFilter, CaseHistory,
-    CaseStore, DeliveryStore, Due, DueStore, FinishRequest, Finished, InspectStore, LookUpRequest,
-    Mark, MarkStore, OpenCase, SignalStore, Store, StoreError, StoreStats, StoredAccount,
+    AccountStore, Applied, AttemptFilter, AttemptRow, AuditRequest, AuditStore, Audited, Begin,
+    BeginRequest, CaseFilter, CaseHistory, CaseStore, DeliveryStore, Due, DueStore, FinishRequest,
+    Finished, InspectStore, LookUpRequest, Mark, MarkStore, OpenCase, Operated, OperatorAct,
+    OperatorStore, SignalStore, Store, StoreError, StoreStats, StoredAccount,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -211,11 +213,28 @@ impl InspectStore for ScriptedStore {
     async fn dead_notifications(&self, limit: usize) -> Result<Vec<Notification>, StoreError> {
         self.ask("dead_notifications", self.inner.dead_notifications(limit)).await
     }
-    async fn replay_notification(&self, id: NotificationId) -> Result<bool, StoreError> {
-        self.ask("replay_notification", self.inner.replay_notification(id)).await
-    }
     async fn link(&self, token_hash: &str) -> Result<Option<(Notification, Case)>, StoreError> {
         self.ask("link", self.inner.link(token_hash)).await
+    }
+}
+
+#[async_trait::async_trait]
+impl OperatorStore for ScriptedStore {
+    async fn operate(&self, by: &OperatorId, act: &OperatorAct) -> Result<Operated, StoreError> {
+        self.ask("operate", self.inner.operate(by, act)).await
+    }
+    async fn record(&self, act: &Act) -> Result<Head, StoreError> {
+        self.ask("record", self.inner.record(act)).await
+    }
+    async fn operator_log(&self, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        self.ask("operator_log", self.inner.operator_log(after, limit)).await
+    }
+}
+
+#[async_trait::async_trait]
+impl AuditStore for ScriptedStore {
+    async fn audit(&self, request: &AuditRequest) -> Result<Audited, StoreError> {
+        self.ask("audit", self.inner.audit(request)).await
     }
 }
 

@@ -1,0 +1,3 @@
+SELECT sequence, at, operator, action, subject_kind, subject_id, detail, prev_hash, hash
+FROM operator_log
+WHERE sequence = (SELECT max(sequence) FROM operator_log)
