@@ -23,6 +23,7 @@ pub mod next_step;
 pub mod plan;
 pub mod retry;
 
+pub mod fail_point;
 pub mod link;
 pub mod seal;
 pub mod sender;

@@ -4,6 +4,7 @@
 mod admin;
 mod args;
 mod command;
+mod fail_points;
 mod failure;
 mod health;
 mod output;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
 }
 
 async fn run(args: Args) -> Result<(), Failure> {
+    fail_points::arm()?;
     let common = args.common;
     match args.command {
         Command::Run => roles::run_configured(&common, roles::Roles::all()).await,

@@ -6,6 +6,7 @@ use crate::patience::{GaveUp, Until, jitter, patiently};
 use crate::plan::end_unreadable;
 use relink_core::Timestamp;
 use relink_core::attempt::OutcomeKind;
+use relink_core::fail_point::{FailPoint, reached};
 use relink_core::id::{NotificationId, WorkerId};
 use relink_core::sender::{MessageOrder, Sender, Sent};
 use relink_core::time::since;
@@ -107,6 +108,7 @@ impl Courier {
             Begin::Send(attempt) => self.attempt(&attempt).await,
             Begin::LookUp(attempt) => self.look_up(&attempt).await,
         }
+        reached(FailPoint::BeforeAck);
         delivery.settle(Settlement::Done);
     }
 
@@ -165,6 +167,7 @@ impl Courier {
             "attempt ended"
         );
         self.metrics.attempt(notification.channel, outcome, reason);
+        reached(FailPoint::OutcomeCommit);
         let request = FinishRequest {
             notification_id: notification.id,
             number: attempt.number,
