@@ -15,11 +15,13 @@
 mod api;
 mod corner;
 mod process;
+mod proxy;
 mod signed;
 mod wait;
 
 pub use api::Api;
 pub use corner::{Corner, Engines};
 pub use process::{Relink, relink_binary};
+pub use proxy::{Proxy, Toxic, Toxics};
 pub use signed::{Sender, WEBHOOK_SECRET, login_required};
 pub use wait::eventually;

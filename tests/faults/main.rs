@@ -1,0 +1,10 @@
+//! Delivery under every fault that one Linux machine can produce; file name = theme. Which row
+//! of `docs/faults.md` each test shows is in `matrix.rs`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
