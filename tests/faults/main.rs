@@ -8,3 +8,13 @@
     clippy::indexing_slicing,
     reason = "a test fails by panicking"
 )]
+
+mod broker;
+mod database;
+mod inputs;
+mod matrix;
+mod network;
+mod points;
+mod processes;
+mod providers;
+mod seen;

@@ -59,11 +59,30 @@ impl Corner {
         };
         let engines = match engines {
             Engines::Embedded => String::new(),
-            Engines::Servers => servers().await,
+            Engines::Servers => {
+                let servers = Servers::shared();
+                let database = servers.new_database().await;
+                servers.engines(&new_prefix(), &database)
+            }
         };
-        let text = corner.configuration(policy, &engines);
+        let ports = Ports { mail: corner.mail.address, texts: corner.texts.address };
+        let text = corner.configuration(policy, &engines, &ports);
         std::fs::write(corner.config(), text).unwrap();
         corner
+    }
+
+    /// The configuration of one more receiver, with a spool and a port of its own.
+    pub fn another_receiver(&self) -> (PathBuf, SocketAddr) {
+        let text = std::fs::read_to_string(self.config()).unwrap();
+        let (address, unique) = (free_port(), new_prefix());
+        let folder = self.folder.path();
+        let data = folder.join(&unique);
+        let text = text
+            .replace(&self.receiver.to_string(), &address.to_string())
+            .replace(&folder.join("data").display().to_string(), &data.display().to_string());
+        let config = folder.join(format!("{unique}.toml"));
+        std::fs::write(&config, text).unwrap();
+        (config, address)
     }
 
     /// The configuration file.
@@ -77,7 +96,8 @@ impl Corner {
         Relink::start(self.folder.path(), &self.config(), arguments)
     }
 
-    fn configuration(&self, policy: &str, engines: &str) -> String {
+    /// The text of the configuration file, with the providers reached at `ports`.
+    pub(crate) fn configuration(&self, policy: &str, engines: &str, ports: &Ports) -> String {
         let mut text = String::new();
         write!(
             text,
@@ -121,8 +141,8 @@ filter = "info"
             data_dir = self.folder.path().join("data").display(),
             receiver = self.receiver,
             web = self.web,
-            mail_port = self.mail.address.port(),
-            twilio_url = self.texts.url(),
+            mail_port = ports.mail.port(),
+            twilio_url = format!("http://{}", ports.texts),
             account_sid = twilio::ACCOUNT_SID,
             auth_token = twilio::AUTH_TOKEN,
         )
@@ -144,32 +164,63 @@ fn server(variable: &str) -> String {
     })
 }
 
-/// A prefix on the broker and a database on the server that nobody else uses.
-async fn servers() -> String {
+/// A name that no other test has.
+pub(crate) fn new_prefix() -> String {
     let unique = uuid::Uuid::new_v4().simple().to_string();
-    let unique = unique.get(..12).unwrap();
-    let admin = server("RELINK_TEST_POSTGRES_URL");
-    let (client, connection) = tokio_postgres::connect(&admin, NoTls).await.unwrap();
-    let connection = tokio::spawn(connection);
-    client.batch_execute(&format!("CREATE DATABASE relink_{unique}")).await.unwrap();
-    drop(client);
-    connection.await.unwrap().unwrap();
-    let (base, _) = admin.rsplit_once('/').unwrap();
-    let key: String = "ab".repeat(32);
-    format!(
-        r#"
+    format!("test-{}", unique.get(..12).unwrap())
+}
+
+/// Where the program reaches its providers: they themselves, or proxies before them.
+pub(crate) struct Ports {
+    pub(crate) mail: SocketAddr,
+    pub(crate) texts: SocketAddr,
+}
+
+/// A broker and a database server.
+#[derive(Debug, Clone)]
+pub struct Servers {
+    /// `amqp://`.
+    pub amqp: String,
+    /// `postgres://`, a superuser's.
+    pub postgres: String,
+}
+
+impl Servers {
+    /// The ones that all tests share, each with a prefix and a database of its own.
+    pub fn shared() -> Self {
+        Self { amqp: server("RELINK_TEST_AMQP_URL"), postgres: server("RELINK_TEST_POSTGRES_URL") }
+    }
+
+    /// A new, empty database; answers its URL.
+    pub(crate) async fn new_database(&self) -> String {
+        let name = new_prefix().replace('-', "_");
+        let (client, connection) = tokio_postgres::connect(&self.postgres, NoTls).await.unwrap();
+        let connection = tokio::spawn(connection);
+        client.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
+        drop(client);
+        connection.await.unwrap().unwrap();
+        let (base, _) = self.postgres.rsplit_once('/').unwrap();
+        format!("{base}/{name}")
+    }
+
+    /// The part of the configuration that names them.
+    pub(crate) fn engines(&self, prefix: &str, database: &str) -> String {
+        let key: String = "ab".repeat(32);
+        format!(
+            r#"
 [queue]
 kind = "rabbitmq"
 [queue.rabbitmq]
 urls = ["{amqp}"]
-prefix = "test-{unique}"
+prefix = "{prefix}"
 [store]
-url = "{base}/relink_{unique}"
+url = "{database}"
 tls = "disable"
 [[encryption.keys]]
 id = "test"
 secret = "{key}"
 "#,
-        amqp = server("RELINK_TEST_AMQP_URL"),
-    )
+            amqp = self.amqp,
+        )
+    }
 }

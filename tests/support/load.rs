@@ -112,19 +112,17 @@ pub fn account(number: usize) -> String {
 
 /// A line of an import file: even numbers have an email address, and odd ones a phone alone when
 /// `texts` says so.
-pub fn account_line(number: usize, channels: Channels) -> String {
+pub(crate) fn account_line(number: usize, channels: Channels) -> String {
     let contact = match channels {
-        Channels::Alternating if number % 2 == 1 => format!(
-            "\"phone\":\"+1202{:07}\",\"sms_consent\":true",
-            5_550_000 + number % 4_000_000
-        ),
+        Channels::Alternating if number % 2 == 1 => {
+            format!("\"phone\":\"+1202{:07}\",\"sms_consent\":true", 5_550_000 + number % 4_000_000)
+        }
         Channels::Email | Channels::Alternating => {
             format!("\"email\":\"user{number}@clinic.example\"")
         }
-        Channels::Sms => format!(
-            "\"phone\":\"+1202{:07}\",\"sms_consent\":true",
-            5_550_000 + number % 4_000_000
-        ),
+        Channels::Sms => {
+            format!("\"phone\":\"+1202{:07}\",\"sms_consent\":true", 5_550_000 + number % 4_000_000)
+        }
     };
     format!(
         "{{\"account_ref\":\"{}\",\"user_id\":\"u{number}\",\"org_id\":\"o\",\"access_token\":\"t{number}\",\
@@ -145,7 +143,7 @@ pub enum Channels {
 }
 
 /// The number behind an address that [`account_line`] made.
-pub fn number_of(address: &str) -> Option<usize> {
+pub(crate) fn number_of(address: &str) -> Option<usize> {
     match address.strip_prefix("+1202") {
         Some(digits) => digits.parse::<usize>().ok()?.checked_sub(5_550_000),
         None => address.strip_prefix("user")?.split('@').next()?.parse().ok(),
