@@ -7,12 +7,13 @@ use lapin::{Channel, Connection, ConnectionProperties};
 use relink_tests::{Channels, PrivateBroker, Servers, Setup, Stage, eventually};
 use std::time::Duration;
 
-const EVENTS: usize = 160;
+/// More accounts than any of these loads gets to.
+const ROOM: usize = 3000;
 
 async fn on_a_private_broker() -> (PrivateBroker, Stage) {
     let broker = PrivateBroker::start().await;
     let servers = Servers { amqp: broker.url(), ..Servers::shared() };
-    let setup = Setup { servers, accounts: EVENTS, channels: Channels::Email };
+    let setup = Setup { servers, accounts: ROOM, channels: Channels::Email };
     let stage = Stage::open(setup).await;
     (broker, stage)
 }
@@ -31,7 +32,7 @@ async fn a_killed_broker_fills_the_spool_which_drains_after_its_restart() {
     broker.kill().await;
     load.goes_on(60).await;
     broker.restart().await;
-    let ledger = load.finish().await;
+    let ledger = load.stop_after(30).await;
     assert_undisturbed(&judge(&stage, &ledger, "broker killed and restarted").await);
 }
 
@@ -42,9 +43,9 @@ async fn a_frozen_broker_delays_no_answer() {
     load.reaches(20).await;
     broker.freeze(true);
     // Beyond the heartbeats that notice it.
-    load.goes_on(EVENTS - 60).await;
+    load.goes_on(120).await;
     broker.freeze(false);
-    let ledger = load.finish().await;
+    let ledger = load.stop_after(30).await;
     assert_undisturbed(&judge(&stage, &ledger, "broker frozen").await);
 }
 
@@ -56,7 +57,7 @@ async fn a_memory_alarm_fills_the_spool_and_passes() {
     broker.ctl(&["set_vm_memory_high_watermark", "0"]).await;
     load.goes_on(60).await;
     broker.ctl(&["set_vm_memory_high_watermark", "0.4"]).await;
-    let ledger = load.finish().await;
+    let ledger = load.stop_after(30).await;
     assert_undisturbed(&judge(&stage, &ledger, "memory alarm").await);
 }
 
@@ -68,7 +69,7 @@ async fn a_stopped_and_started_broker_application_is_found_again() {
     broker.ctl(&["stop_app"]).await;
     load.goes_on(60).await;
     broker.ctl(&["start_app"]).await;
-    let ledger = load.finish().await;
+    let ledger = load.stop_after(30).await;
     assert_undisturbed(&judge(&stage, &ledger, "stop_app, start_app").await);
 }
 
@@ -86,7 +87,7 @@ async fn connections_closed_again_and_again_are_opened_again_and_none_is_left_be
         broker.ctl(&["close_all_connections", "test"]).await;
         load.goes_on(20).await;
     }
-    let ledger = load.finish().await;
+    let ledger = load.stop_after(30).await;
     assert_undisturbed(&judge(&stage, &ledger, "all connections closed, 4 times").await);
     eventually("the connections to be few again", || async {
         (count().await <= before + 2).then_some(())
@@ -110,7 +111,7 @@ async fn a_refused_password_fills_the_spool_and_is_not_tried_in_a_tight_loop() {
     // Five connections of two processes, each with a growing pause.
     assert!(tries <= 25 * seconds, "{tries} tries in {seconds} s");
     broker.ctl(&["change_password", "relink", "test-only-password"]).await;
-    let ledger = load.finish().await;
+    let ledger = load.stop_after(30).await;
     assert_undisturbed(&judge(&stage, &ledger, "broker refuses the password").await);
 }
 
@@ -124,14 +125,14 @@ async fn admin(stage: &Stage) -> (Connection, Channel) {
 
 /// Does something to the shared broker's objects of this stage, twice, under load.
 async fn meddled_with(fault: &str, meddle: impl AsyncFn(&Channel, &str)) {
-    let stage = Stage::open(Setup::shared(EVENTS, Channels::Email)).await;
+    let stage = Stage::open(Setup::shared(ROOM, Channels::Email)).await;
     let (_connection, channel) = admin(&stage).await;
     let load = stage.load(20);
     for _ in 0..2 {
         load.goes_on(40).await;
         meddle(&channel, &stage.prefix).await;
     }
-    let ledger = load.finish().await;
+    let ledger = load.stop_after(30).await;
     assert_undisturbed(&judge(&stage, &ledger, fault).await);
 }
 

@@ -4,17 +4,18 @@ use crate::seen::judge;
 use relink_tests::{Channels, Setup, Stage, Toxic, Toxics, Verdict};
 use std::time::Duration;
 
-const EVENTS: usize = 140;
+/// More accounts than any of these loads gets to.
+const ROOM: usize = 3000;
 
 /// A load of which the middle part meets the illness.
 async fn under(toxics: Toxics, fault: &str) -> Verdict {
-    let stage = Stage::open(Setup::shared(EVENTS, Channels::Email)).await;
+    let stage = Stage::open(Setup::shared(ROOM, Channels::Email)).await;
     let load = stage.load(20);
     load.reaches(20).await;
     stage.broker.set(toxics);
     load.goes_on(80).await;
     stage.broker.heal();
-    let ledger = load.finish().await;
+    let ledger = load.stop_after(30).await;
     let verdict = judge(&stage, &ledger, fault).await;
     assert_eq!(verdict.acknowledged, verdict.attempted, "{verdict}");
     assert!(verdict.p99 < Duration::from_millis(1800), "{verdict}");
@@ -23,7 +24,7 @@ async fn under(toxics: Toxics, fault: &str) -> Verdict {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_accepts_and_says_nothing_delays_no_answer() {
-    let stage = Stage::open(Setup::shared(EVENTS, Channels::Email)).await;
+    let stage = Stage::open(Setup::shared(ROOM, Channels::Email)).await;
     let load = stage.load(20);
     load.reaches(20).await;
     stage.broker.set(Toxics::black_hole());
@@ -32,7 +33,7 @@ async fn a_broker_that_accepts_and_says_nothing_delays_no_answer() {
     // Held connections have to be given up for new ones to be dialled.
     assert!(stage.broker.accepted() > 0);
     stage.broker.heal();
-    let ledger = load.finish().await;
+    let ledger = load.stop_after(30).await;
     let verdict = judge(&stage, &ledger, "broker accepts and is silent").await;
     assert_eq!(verdict.acknowledged, verdict.attempted, "{verdict}");
 }
@@ -66,7 +67,7 @@ async fn frames_in_single_bytes_are_read() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn resets_in_the_middle_of_frames_lose_nothing() {
-    let stage = Stage::open(Setup::shared(EVENTS, Channels::Email)).await;
+    let stage = Stage::open(Setup::shared(ROOM, Channels::Email)).await;
     let load = stage.load(20);
     load.reaches(20).await;
     for bytes in [1, 9, 300, 700, 1000, 1500, 2500, 4096] {
@@ -77,7 +78,7 @@ async fn resets_in_the_middle_of_frames_lose_nothing() {
         load.goes_on(5).await;
     }
     stage.broker.heal();
-    let ledger = load.finish().await;
+    let ledger = load.stop_after(30).await;
     let verdict = judge(&stage, &ledger, "reset after N bytes, N from 1 to 4096").await;
     assert_eq!(verdict.acknowledged, verdict.attempted, "{verdict}");
 }

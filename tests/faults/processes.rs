@@ -84,7 +84,7 @@ async fn a_frozen_worker_is_replaced_and_cannot_overwrite_its_successor() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_receiver_short_of_file_handles_recovers_without_a_restart() {
-    let mut stage = Stage::open(Setup::shared(120, Channels::Email)).await;
+    let mut stage = Stage::open(Setup::shared(1000, Channels::Email)).await;
     let limit = |stage: &mut Stage, count: u64| {
         let pid = stage.actor("receive").process.pid();
         let limit = rustix::process::Rlimit { current: Some(count), maximum: Some(4096) };
@@ -94,7 +94,7 @@ async fn a_receiver_short_of_file_handles_recovers_without_a_restart() {
     let load = stage.load(20);
     load.reaches(60).await;
     limit(&mut stage, 1024);
-    let ledger = load.finish().await;
+    let ledger = load.stop_after(60).await;
     let verdict = judge(&stage, &ledger, "receiver with 16 file handles").await;
     assert!(verdict.acknowledged >= 30, "{verdict}");
     let last: Vec<_> = ledger.events.values().rev().take(10).collect();
@@ -103,16 +103,16 @@ async fn a_receiver_short_of_file_handles_recovers_without_a_restart() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_told_to_stop_finishes_what_it_sends() {
-    let mut stage = Stage::open(Setup::shared(120, Channels::Email)).await;
+    let mut stage = Stage::open(Setup::shared(3000, Channels::Email)).await;
     let load = stage.load(20);
     let mut stops = 0;
-    while load.sent() + 30 < 120 {
+    while stops < 4 {
         load.goes_on(20 + fastrand::usize(0..10)).await;
         stage.processes[1].process.signal(Signal::TERM);
         assert_eq!(stage.restart_once_ended("work").await, 0);
         stops += 1;
     }
-    let ledger = load.finish().await;
+    let ledger = load.stop_after(10).await;
     let verdict = judge(&stage, &ledger, &format!("worker told to stop, {stops} times")).await;
     assert_eq!((verdict.duplicated, verdict.doubts), (0, 0));
     assert!(verdict.p99 < Duration::from_millis(1800), "{verdict}");

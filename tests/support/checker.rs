@@ -7,7 +7,8 @@
 use crate::ledger::Ledger;
 use crate::load::number_of;
 use crate::stage::Stage;
-use crate::wait::eventually;
+use crate::wait::within;
+use relink_core::Timestamp;
 use relink_http::Method;
 use relink_http::client::{HttpClient, Limits};
 use relink_sandbox::Caught;
@@ -73,24 +74,34 @@ impl Stage {
     /// Waits until the system has come to rest with no operator's help, and judges it.
     ///
     /// # Panics
-    /// It does not come to rest, or a promise is broken.
+    /// It does not come to rest in 4 min, or a promise is broken.
     pub async fn verdict(&self, ledger: &Ledger) -> Verdict {
-        let acknowledged = ledger.acknowledged();
-        let fates = eventually("every acknowledged event to reach its end", || async {
-            let fates = self.fates().await?;
-            acknowledged.iter().all(|number| fates.contains_key(number)).then_some(fates)
+        self.verdict_within(Duration::from_secs(240), ledger).await
+    }
+
+    /// The same with another patience for each thing that is waited for.
+    ///
+    /// # Panics
+    /// As [`Self::verdict`].
+    pub async fn verdict_within(&self, patience: Duration, ledger: &Ledger) -> Verdict {
+        within(patience, "the backlog to be gone", || async {
+            (self.backlog().await? == 0).then_some(())
         })
         .await;
-        eventually("the backlog to be gone", || async {
-            (self.backlog().await? == 0).then_some(())
+        let acknowledged = ledger.acknowledged();
+        let fates = within(patience, "every acknowledged event to reach its end", || async {
+            let fates = self.fates(ledger).await?;
+            let known = |number| fates.contains_key(number) || ledger.repaired.contains_key(number);
+            acknowledged.iter().all(known).then_some(fates)
         })
         .await;
         // The store's own invariants are checked here too as soon as `relink audit` exists.
         let verdict = count(ledger, &acknowledged, &fates);
         assert_kept(&fates, &verdict);
         assert_eq!(self.gauge("relink_sends_after_repair_total").await, Some(0));
-        eventually("the dead letters to be the doubts left to the operator", || async {
-            (self.gauge("relink_dead_letters").await == Some(operators(&fates))).then_some(())
+        within(patience, "the dead letters to be the doubts left to the operator", || async {
+            (self.gauge("relink_dead_letters").await == Some(operators(&fates, ledger)))
+                .then_some(())
         })
         .await;
         verdict
@@ -98,13 +109,15 @@ impl Stage {
 
     /// What became of everybody, once nothing is on its way. Providers and records are read one
     /// after the other, so they are compared only when neither moved meanwhile.
-    async fn fates(&self) -> Option<BTreeMap<usize, Fate>> {
+    async fn fates(&self, ledger: &Ledger) -> Option<BTreeMap<usize, Fate>> {
         let before = self.corner.inbox.all();
         let attempts = self.api().attempts().await;
         let fates = fates(&before, &attempts);
         let ended = attempts.iter().all(|attempt| !attempt["finished_at"].is_null());
         let still = self.corner.inbox.len() == before.len();
-        (ended && still && fates.values().all(Fate::is_settled)).then_some(fates)
+        assert_silent_since_repair(ledger, &attempts);
+        let mut open = fates.iter().filter(|(number, _)| !ledger.repaired.contains_key(number));
+        (ended && still && open.all(|(_, fate)| fate.is_settled())).then_some(fates)
     }
 
     /// Everything in spools and queues, by the gauges that an operator sees.
@@ -144,8 +157,7 @@ fn fates(caught: &[Caught], attempts: &[Value]) -> BTreeMap<usize, Fate> {
         fates.entry(number_of(&message.to).unwrap()).or_default().taken += 1;
     }
     for attempt in attempts {
-        let number = attempt["account_ref"].as_str().unwrap().trim_start_matches("account-");
-        let fate = fates.entry(number.parse().unwrap()).or_default();
+        let fate = fates.entry(number_of_attempt(attempt)).or_default();
         let word = |key: &str| attempt[key].as_str().unwrap_or("").to_owned();
         fate.doubts += usize::from(word("outcome") == "unknown");
         let accepted = word("outcome") == "accepted" || word("resolved_as") == "accepted";
@@ -161,6 +173,7 @@ fn count(
 ) -> Verdict {
     // In doubt twice and taken by nobody is an end on record: the operator's.
     let lost = |number: &&usize| fates.get(number).is_none_or(|fate| fate.taken + fate.doubts == 0);
+    let lost = |number: &&usize| !ledger.repaired.contains_key(number) && lost(number);
     let unheard = |number: &&usize| !acknowledged.contains(number);
     Verdict {
         attempted: ledger.events.len(),
@@ -174,8 +187,26 @@ fn count(
 }
 
 /// How many were in doubt twice with nothing known since.
-fn operators(fates: &BTreeMap<usize, Fate>) -> i64 {
-    i64::try_from(fates.values().filter(|fate| fate.recorded == 0).count()).unwrap()
+fn operators(fates: &BTreeMap<usize, Fate>, ledger: &Ledger) -> i64 {
+    let left = |(number, fate): &(&usize, &Fate)| {
+        fate.recorded == 0 && !(ledger.repaired.contains_key(number) && fate.doubts < 2)
+    };
+    i64::try_from(fates.iter().filter(left).count()).unwrap()
+}
+
+/// Intents are committed before anything is sent: one that began after the app had the answer to
+/// its "works again" is a message after the repair.
+fn assert_silent_since_repair(ledger: &Ledger, attempts: &[Value]) {
+    for attempt in attempts {
+        let repaired = ledger.repaired.get(&number_of_attempt(attempt));
+        let begun: Timestamp = attempt["started_at"].as_str().unwrap().parse().unwrap();
+        assert!(repaired.is_none_or(|repaired| begun <= *repaired), "after the repair: {attempt}");
+    }
+}
+
+fn number_of_attempt(attempt: &Value) -> usize {
+    let account = attempt["account_ref"].as_str().unwrap();
+    account.trim_start_matches("account-").parse().unwrap()
 }
 
 fn assert_kept(fates: &BTreeMap<usize, Fate>, verdict: &Verdict) {
@@ -198,7 +229,7 @@ mod tests {
 
     fn ledger(statuses: &[Option<u16>]) -> Ledger {
         let told = |status: &Option<u16>| Told { answers: vec![*status], ..Told::default() };
-        Ledger { events: statuses.iter().map(told).enumerate().collect() }
+        Ledger { events: statuses.iter().map(told).enumerate().collect(), ..Ledger::default() }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What clients were told: for every event its answers and how long they took. Written by the
 //! load, read by the checker.
 
+use relink_core::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -25,6 +26,9 @@ impl Told {
 pub struct Ledger {
     /// Events in the order of their numbers.
     pub events: BTreeMap<usize, Told>,
+    /// Accounts whose open case was closed by a repair, and the moment at which the app had the
+    /// answer that it was.
+    pub repaired: BTreeMap<usize, Timestamp>,
 }
 
 impl Ledger {

@@ -35,4 +35,4 @@ pub use process::{Relink, relink_binary};
 pub use proxy::{Proxy, Toxic, Toxics};
 pub use signed::{Sender, WEBHOOK_SECRET, login_required};
 pub use stage::{Actor, Setup, Stage};
-pub use wait::eventually;
+pub use wait::{eventually, within};

@@ -52,6 +52,12 @@ impl Load {
         self.reaches(self.sent() + count).await;
     }
 
+    /// Lets this many more events pass, ends it, and answers what was told about every event.
+    pub async fn stop_after(self, count: usize) -> Ledger {
+        self.goes_on(count).await;
+        self.stop().await
+    }
+
     /// Ends it, and answers what was told about every event.
     pub async fn stop(self) -> Ledger {
         self.stop.cancel();
@@ -82,7 +88,8 @@ async fn post(
         posts.spawn(async move { (number, tell(&receivers, number).await) });
         sent.fetch_add(1, Ordering::SeqCst);
     }
-    Ledger { events: posts.join_all().await.into_iter().collect() }
+    let events = posts.join_all().await.into_iter().collect();
+    Ledger { events, ..Ledger::default() }
 }
 
 /// Posts one event to every receiver at the same moment.

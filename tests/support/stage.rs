@@ -4,12 +4,14 @@
 
 use crate::api::Api;
 use crate::corner::{Corner, Engines, Ports, Servers, new_prefix};
-use crate::load::{Channels, Load, Rate, account_line};
+use crate::load::{Channels, Load, Rate, account, account_line};
 use crate::private::address_of;
 use crate::process::Relink;
 use crate::proxy::Proxy;
 use crate::signed::Sender;
 use crate::wait::eventually;
+use relink_core::Timestamp;
+use relink_http::Method;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -211,6 +213,14 @@ impl Stage {
         let senders =
             self.receivers.iter().map(|address| Sender::new(&format!("http://{address}")));
         Load::start(senders.collect(), Rate { per_second, at_most: self.accounts })
+    }
+
+    /// Says "works again" for one account. Answers the moment it was heard if a case was closed
+    /// by it.
+    pub async fn repair(&self, number: usize) -> Option<Timestamp> {
+        let path = format!("/v1/accounts/{}/relinked", account(number));
+        let (status, said) = self.api().call(Method::POST, &path, None).await?;
+        (status == 200 && said["closed_case"].is_string()).then(Timestamp::now)
     }
 
     /// The app's API.
