@@ -1,11 +1,10 @@
 //! The broker killed, frozen, restarted, short of memory, emptied, or robbed of its queues.
 
-use crate::seen::judge;
+use crate::seen::judge_undisturbed;
 use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions, QueuePurgeOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, Connection, ConnectionProperties};
 use relink_tests::{Channels, PrivateBroker, Servers, Setup, Stage, eventually};
-use std::time::Duration;
 
 /// More accounts than any of these loads gets to.
 const ROOM: usize = 3000;
@@ -18,12 +17,6 @@ async fn on_a_private_broker() -> (PrivateBroker, Stage) {
     (broker, stage)
 }
 
-/// Every answer a receipt, and none slower than the receiver's own deadline.
-fn assert_undisturbed(verdict: &relink_tests::Verdict) {
-    assert_eq!(verdict.acknowledged, verdict.attempted, "{verdict}");
-    assert!(verdict.p99 < Duration::from_millis(1800), "{verdict}");
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_broker_fills_the_spool_which_drains_after_its_restart() {
     let (mut broker, stage) = on_a_private_broker().await;
@@ -33,7 +26,7 @@ async fn a_killed_broker_fills_the_spool_which_drains_after_its_restart() {
     load.goes_on(60).await;
     broker.restart().await;
     let ledger = load.stop_after(30).await;
-    assert_undisturbed(&judge(&stage, &ledger, "broker killed and restarted").await);
+    judge_undisturbed(&stage, &ledger, "broker killed and restarted").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -46,7 +39,7 @@ async fn a_frozen_broker_delays_no_answer() {
     load.goes_on(120).await;
     broker.freeze(false);
     let ledger = load.stop_after(30).await;
-    assert_undisturbed(&judge(&stage, &ledger, "broker frozen").await);
+    judge_undisturbed(&stage, &ledger, "broker frozen").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -58,7 +51,7 @@ async fn a_memory_alarm_fills_the_spool_and_passes() {
     load.goes_on(60).await;
     broker.ctl(&["set_vm_memory_high_watermark", "0.4"]).await;
     let ledger = load.stop_after(30).await;
-    assert_undisturbed(&judge(&stage, &ledger, "memory alarm").await);
+    judge_undisturbed(&stage, &ledger, "memory alarm").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -70,7 +63,7 @@ async fn a_stopped_and_started_broker_application_is_found_again() {
     load.goes_on(60).await;
     broker.ctl(&["start_app"]).await;
     let ledger = load.stop_after(30).await;
-    assert_undisturbed(&judge(&stage, &ledger, "stop_app, start_app").await);
+    judge_undisturbed(&stage, &ledger, "stop_app, start_app").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,7 +81,7 @@ async fn connections_closed_again_and_again_are_opened_again_and_none_is_left_be
         load.goes_on(20).await;
     }
     let ledger = load.stop_after(30).await;
-    assert_undisturbed(&judge(&stage, &ledger, "all connections closed, 4 times").await);
+    judge_undisturbed(&stage, &ledger, "all connections closed, 4 times").await;
     eventually("the connections to be few again", || async {
         (count().await <= before + 2).then_some(())
     })
@@ -112,7 +105,7 @@ async fn a_refused_password_fills_the_spool_and_is_not_tried_in_a_tight_loop() {
     assert!(tries <= 25 * seconds, "{tries} tries in {seconds} s");
     broker.ctl(&["change_password", "relink", "test-only-password"]).await;
     let ledger = load.stop_after(30).await;
-    assert_undisturbed(&judge(&stage, &ledger, "broker refuses the password").await);
+    judge_undisturbed(&stage, &ledger, "broker refuses the password").await;
 }
 
 /// A second client, for what an operator or another program may do.
@@ -133,7 +126,7 @@ async fn meddled_with(fault: &str, meddle: impl AsyncFn(&Channel, &str)) {
         meddle(&channel, &stage.prefix).await;
     }
     let ledger = load.stop_after(30).await;
-    assert_undisturbed(&judge(&stage, &ledger, fault).await);
+    judge_undisturbed(&stage, &ledger, fault).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

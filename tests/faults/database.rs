@@ -1,8 +1,7 @@
 //! The database killed, frozen, or cut off. Nothing is sent whose intent is not on record.
 
-use crate::seen::judge;
-use relink_tests::{Channels, PrivatePostgres, Servers, Setup, Stage, Verdict};
-use std::time::Duration;
+use crate::seen::judge_undisturbed;
+use relink_tests::{Channels, PrivatePostgres, Servers, Setup, Stage};
 
 /// More accounts than any of these loads gets to.
 const ROOM: usize = 3000;
@@ -13,12 +12,6 @@ async fn on_a_private_database(max_connections: usize) -> (PrivatePostgres, Stag
     let setup = Setup { servers, accounts: ROOM, channels: Channels::Email };
     let stage = Stage::open(setup).await;
     (database, stage)
-}
-
-/// The receiver needs no database.
-fn assert_undisturbed(verdict: &Verdict) {
-    assert_eq!(verdict.acknowledged, verdict.attempted, "{verdict}");
-    assert!(verdict.p99 < Duration::from_millis(1800), "{verdict}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -33,7 +26,7 @@ async fn a_killed_database_pauses_the_workers_and_nothing_goes_out_unrecorded() 
     assert_eq!(stage.corner.inbox.len(), sent, "sent without an intent on record");
     database.restart().await;
     let ledger = load.stop_after(30).await;
-    assert_undisturbed(&judge(&stage, &ledger, "database killed and restarted").await);
+    judge_undisturbed(&stage, &ledger, "database killed and restarted").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -45,7 +38,7 @@ async fn a_frozen_database_pauses_the_workers() {
     load.goes_on(100).await;
     database.freeze(false);
     let ledger = load.stop_after(30).await;
-    assert_undisturbed(&judge(&stage, &ledger, "database frozen").await);
+    judge_undisturbed(&stage, &ledger, "database frozen").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -57,7 +50,7 @@ async fn a_database_restarted_again_and_again_is_found_again() {
         database.restart().await;
     }
     let ledger = load.stop_after(30).await;
-    assert_undisturbed(&judge(&stage, &ledger, "database restarted at once, twice").await);
+    judge_undisturbed(&stage, &ledger, "database restarted at once, twice").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,5 +62,5 @@ async fn connections_to_the_database_that_break_are_replaced() {
         stage.store.reset_all();
     }
     let ledger = load.stop_after(30).await;
-    assert_undisturbed(&judge(&stage, &ledger, "database connections reset, 5 times").await);
+    judge_undisturbed(&stage, &ledger, "database connections reset, 5 times").await;
 }

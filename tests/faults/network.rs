@@ -1,6 +1,6 @@
 //! The way to the broker: slow, narrow, one-way, silent, or reset in the middle of a frame.
 
-use crate::seen::judge;
+use crate::seen::judge_undisturbed;
 use relink_tests::{Channels, Setup, Stage, Toxic, Toxics, Verdict};
 use std::time::Duration;
 
@@ -16,10 +16,7 @@ async fn under(toxics: Toxics, fault: &str) -> Verdict {
     load.goes_on(80).await;
     stage.broker.heal();
     let ledger = load.stop_after(30).await;
-    let verdict = judge(&stage, &ledger, fault).await;
-    assert_eq!(verdict.acknowledged, verdict.attempted, "{verdict}");
-    assert!(verdict.p99 < Duration::from_millis(1800), "{verdict}");
-    verdict
+    judge_undisturbed(&stage, &ledger, fault).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -34,8 +31,7 @@ async fn a_broker_that_accepts_and_says_nothing_delays_no_answer() {
     assert!(stage.broker.accepted() > 0);
     stage.broker.heal();
     let ledger = load.stop_after(30).await;
-    let verdict = judge(&stage, &ledger, "broker accepts and is silent").await;
-    assert_eq!(verdict.acknowledged, verdict.attempted, "{verdict}");
+    judge_undisturbed(&stage, &ledger, "broker accepts and is silent").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -79,6 +75,5 @@ async fn resets_in_the_middle_of_frames_lose_nothing() {
     }
     stage.broker.heal();
     let ledger = load.stop_after(30).await;
-    let verdict = judge(&stage, &ledger, "reset after N bytes, N from 1 to 4096").await;
-    assert_eq!(verdict.acknowledged, verdict.attempted, "{verdict}");
+    judge_undisturbed(&stage, &ledger, "reset after N bytes, N from 1 to 4096").await;
 }

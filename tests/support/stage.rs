@@ -119,8 +119,8 @@ impl Stage {
             prefix,
             accounts: setup.accounts,
         };
-        stage.command(&["migrate"]);
-        stage.import(setup.channels);
+        stage.prepare(&["migrate"]).await;
+        stage.import(setup.channels).await;
         stage
     }
 
@@ -165,20 +165,22 @@ impl Stage {
         }
     }
 
-    /// Runs a command of the program to its end, which must be a good one.
-    pub fn command(&self, arguments: &[&str]) -> String {
-        let output = Relink::output(&self.corner.config(), arguments);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "relink {arguments:?}: {said}");
-        String::from_utf8_lossy(&output.stdout).into_owned()
+    /// Runs a command of the program until it ends well: on a machine that is very busy a
+    /// database may take longer than the program waits.
+    async fn prepare(&self, arguments: &[&str]) {
+        eventually(&format!("relink {arguments:?}"), || async {
+            let output = Relink::output(&self.corner.config(), arguments);
+            output.status.success().then_some(())
+        })
+        .await;
     }
 
-    fn import(&self, channels: Channels) {
+    async fn import(&self, channels: Channels) {
         let file = self.corner.folder.path().join("accounts.jsonl");
         let lines: String =
             (0..self.accounts).map(|number| account_line(number, channels)).collect();
         std::fs::write(&file, lines).unwrap();
-        self.command(&["accounts", "import", file.to_str().unwrap()]);
+        self.prepare(&["accounts", "import", file.to_str().unwrap()]).await;
     }
 
     /// The first process of a role.
