@@ -4,7 +4,7 @@ use crate::seen::judge_undisturbed;
 use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions, QueuePurgeOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, Connection, ConnectionProperties};
-use relink_tests::{Channels, PrivateBroker, Servers, Setup, Stage, eventually};
+use relink_tests::{Channels, PrivateBroker, Servers, Setup, Stage, Toxic, Toxics, eventually};
 
 /// More accounts than any of these loads gets to.
 const ROOM: usize = 3000;
@@ -106,6 +106,28 @@ async fn a_refused_password_fills_the_spool_and_is_not_tried_in_a_tight_loop() {
     broker.ctl(&["change_password", "relink", "test-only-password"]).await;
     let ledger = load.stop_after(30).await;
     judge_undisturbed(&stage, &ledger, "broker refuses the password").await;
+}
+
+/// What the old broker had is gone with it; what was due comes from the store, what was not
+/// forwarded from the spool. Signals that only the old broker had would be lost with any queue
+/// that is thrown away, so they are let through before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_swapped_for_an_empty_one_is_filled_by_the_scheduler() {
+    let (old, stage) = on_a_private_broker().await;
+    let new = PrivateBroker::start().await;
+    let load = stage.load(20);
+    load.reaches(30).await;
+    // Nothing reaches the broker any more; what is in it is worked off.
+    stage.mail.cut();
+    let to_old = Toxic { hold: true, ..Toxic::default() };
+    stage.broker.set(Toxics { up: to_old, ..Toxics::default() });
+    load.goes_on(20).await;
+    stage.broker.redirect(new.address());
+    stage.broker.heal();
+    stage.mail.heal();
+    drop(old);
+    let ledger = load.stop_after(30).await;
+    judge_undisturbed(&stage, &ledger, "broker swapped for an empty one").await;
 }
 
 /// A second client, for what an operator or another program may do.

@@ -124,7 +124,7 @@ secret = "{WEBHOOK_SECRET}"
 from = "Acme Health <no-reply@acme.example>"
 smtp = {{ host = "127.0.0.1", port = {mail_port}, tls = "none" }}
 [sms]
-api_url = "{twilio_url}"
+api_url = "http://{texts}"
 account_sid = "{account_sid}"
 auth_token = "{auth_token}"
 from = "+15005550006"
@@ -142,7 +142,7 @@ filter = "info"
             receiver = self.receiver,
             web = self.web,
             mail_port = ports.mail.port(),
-            twilio_url = format!("http://{}", ports.texts),
+            texts = ports.texts,
             account_sid = twilio::ACCOUNT_SID,
             auth_token = twilio::AUTH_TOKEN,
         )

@@ -28,6 +28,11 @@ impl PrivateBroker {
         self.broker().url()
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        address_of(&self.url())
+    }
+
     /// `kill -9`, with everything it started.
     pub async fn kill(&mut self) {
         self.0.as_mut().unwrap().kill().await;
