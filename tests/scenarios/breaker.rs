@@ -90,7 +90,7 @@ async fn an_outage(engines: Engines) {
     assert!(attempts.len() <= met + 1, "{} attempts in an outage: {attempts:?}", attempts.len());
     assert!(corner.inbox.is_empty());
 
-    wire.restore();
+    wire.heal();
     let caught = corner.inbox.wait_for(PEOPLE).await;
     let told: BTreeSet<String> = caught.iter().map(|caught| caught.to.clone()).collect();
     assert_eq!(told.len(), PEOPLE);

@@ -73,7 +73,7 @@ async fn postgres_cut_off_between_send_and_record_and_the_worker_killed() {
     wire.cut();
     kept(&worker).await;
     worker.kill();
-    wire.restore();
+    wire.heal();
     let attempts = api.attempts().await;
     assert!(attempts[0]["outcome"].is_null(), "{attempts:?}");
     let worker = corner.start(&["work"]);
@@ -101,7 +101,7 @@ async fn postgres_cut_off_for_longer_than_the_lease_and_back_while_the_worker_li
     kept(&worker).await;
     // The corner's lease is 4 s: this is the outage itself, not a wait for something to happen.
     tokio::time::sleep(Duration::from_secs(6)).await;
-    wire.restore();
+    wire.heal();
     told_once(&corner, &api).await;
     assert_eq!(worker.stop(), Some(0));
 }

@@ -71,14 +71,31 @@ impl Corner {
         let engines = match engines {
             Engines::Embedded => String::new(),
             Engines::Servers => {
-                let (text, database) = servers().await;
+                let servers = Servers::shared();
+                let database = servers.new_database().await;
+                let text = servers.engines(&new_prefix(), &database);
                 corner.database = Some(database);
                 text
             }
         };
-        let text = corner.configuration(policy, &engines);
+        let ports = Ports { mail: corner.mail.address, texts: corner.texts.address };
+        let text = corner.configuration(policy, &engines, &ports);
         std::fs::write(corner.config(), text).unwrap();
         corner
+    }
+
+    /// The configuration of one more receiver, with a spool and a port of its own.
+    pub fn another_receiver(&self) -> (PathBuf, SocketAddr) {
+        let text = std::fs::read_to_string(self.config()).unwrap();
+        let (address, unique) = (free_port(), new_prefix());
+        let folder = self.folder.path();
+        let data = folder.join(&unique);
+        let text = text
+            .replace(&self.receiver.to_string(), &address.to_string())
+            .replace(&folder.join("data").display().to_string(), &data.display().to_string());
+        let config = folder.join(format!("{unique}.toml"));
+        std::fs::write(&config, text).unwrap();
+        (config, address)
     }
 
     /// The configuration file.
@@ -133,7 +150,8 @@ impl Corner {
         }
     }
 
-    fn configuration(&self, policy: &str, engines: &str) -> String {
+    /// The text of the configuration file, with the providers reached at `ports`.
+    pub(crate) fn configuration(&self, policy: &str, engines: &str, ports: &Ports) -> String {
         let mut text = String::new();
         write!(
             text,
@@ -161,7 +179,7 @@ secret = "{WEBHOOK_SECRET}"
 from = "Acme Health <no-reply@acme.example>"
 smtp = {{ host = "127.0.0.1", port = {mail_port}, tls = "none" }}
 [sms]
-api_url = "{twilio_url}"
+api_url = "http://{texts}"
 account_sid = "{account_sid}"
 auth_token = "{auth_token}"
 from = "+15005550006"
@@ -178,9 +196,9 @@ filter = "info"
             data_dir = self.folder.path().join("data").display(),
             receiver = self.receiver,
             web = self.web,
-            mail_port = self.mail.address.port(),
+            mail_port = ports.mail.port(),
+            texts = ports.texts,
             cobalt_url = self.cobalt.url(),
-            twilio_url = self.texts.url(),
             account_sid = twilio::ACCOUNT_SID,
             auth_token = twilio::AUTH_TOKEN,
         )
@@ -212,34 +230,63 @@ fn server(variable: &str) -> String {
     })
 }
 
-/// A prefix on the broker and a database on the server that nobody else uses.
-async fn servers() -> (String, String) {
+/// A name that no other test has.
+pub(crate) fn new_prefix() -> String {
     let unique = uuid::Uuid::new_v4().simple().to_string();
-    let unique = unique.get(..12).unwrap();
-    let admin = server("RELINK_TEST_POSTGRES_URL");
-    let (client, connection) = tokio_postgres::connect(&admin, NoTls).await.unwrap();
-    let connection = tokio::spawn(connection);
-    client.batch_execute(&format!("CREATE DATABASE relink_{unique}")).await.unwrap();
-    drop(client);
-    connection.await.unwrap().unwrap();
-    let (base, _) = admin.rsplit_once('/').unwrap();
-    let key: String = "ab".repeat(32);
-    let database = format!("{base}/relink_{unique}");
-    let text = format!(
-        r#"
+    format!("test-{}", unique.get(..12).unwrap())
+}
+
+/// Where the program reaches its providers: they themselves, or proxies before them.
+pub(crate) struct Ports {
+    pub(crate) mail: SocketAddr,
+    pub(crate) texts: SocketAddr,
+}
+
+/// A broker and a database server.
+#[derive(Debug, Clone)]
+pub struct Servers {
+    /// `amqp://`.
+    pub amqp: String,
+    /// `postgres://`, a superuser's.
+    pub postgres: String,
+}
+
+impl Servers {
+    /// The ones that all tests share, each with a prefix and a database of its own.
+    pub fn shared() -> Self {
+        Self { amqp: server("RELINK_TEST_AMQP_URL"), postgres: server("RELINK_TEST_POSTGRES_URL") }
+    }
+
+    /// A new, empty database; answers its URL.
+    pub(crate) async fn new_database(&self) -> String {
+        let name = new_prefix().replace('-', "_");
+        let (client, connection) = tokio_postgres::connect(&self.postgres, NoTls).await.unwrap();
+        let connection = tokio::spawn(connection);
+        client.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
+        drop(client);
+        connection.await.unwrap().unwrap();
+        let (base, _) = self.postgres.rsplit_once('/').unwrap();
+        format!("{base}/{name}")
+    }
+
+    /// The part of the configuration that names them.
+    pub(crate) fn engines(&self, prefix: &str, database: &str) -> String {
+        let key: String = "ab".repeat(32);
+        format!(
+            r#"
 [queue]
 kind = "rabbitmq"
 [queue.rabbitmq]
 urls = ["{amqp}"]
-prefix = "test-{unique}"
+prefix = "{prefix}"
 [store]
-url = "{base}/relink_{unique}"
+url = "{database}"
 tls = "disable"
 [[encryption.keys]]
 id = "test"
 secret = "{key}"
 "#,
-        amqp = server("RELINK_TEST_AMQP_URL"),
-    );
-    (text, database)
+            amqp = self.amqp,
+        )
+    }
 }

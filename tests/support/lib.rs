@@ -8,20 +8,31 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::indexing_slicing,
     clippy::missing_panics_doc,
     reason = "test support: whatever goes wrong here fails the test at once, by its own words"
 )]
 
 mod api;
+mod checker;
 mod corner;
+mod ledger;
+mod load;
+mod private;
 mod process;
 mod proxy;
 mod signed;
+mod stage;
 mod wait;
 
 pub use api::Api;
-pub use corner::{Corner, Engines, postgres_address};
+pub use checker::Verdict;
+pub use corner::{Corner, Engines, Servers, postgres_address};
+pub use ledger::{Ledger, Told};
+pub use load::{Channels, Load, Rate, account};
+pub use private::{PrivateBroker, PrivatePostgres};
 pub use process::{Relink, Supervision, relink_binary};
-pub use proxy::Proxy;
+pub use proxy::{Proxy, Toxic, Toxics};
 pub use signed::{Sender, WEBHOOK_SECRET, login_required, post_alone};
-pub use wait::eventually;
+pub use stage::{Actor, Setup, Stage};
+pub use wait::{eventually, within};

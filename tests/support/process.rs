@@ -5,6 +5,7 @@ use crate::wait::eventually;
 use bytes::Bytes;
 use relink_http::client::{HttpClient, Limits};
 use relink_http::{HeaderMap, Method};
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
@@ -34,10 +35,10 @@ pub struct Supervision<'a> {
 /// When it is not built.
 pub fn relink_binary() -> PathBuf {
     let test = std::env::current_exe().unwrap();
-    // target/<profile>/deps/<test>: the program is two folders up.
-    let path = test.parent().and_then(Path::parent).unwrap().join("relink");
-    assert!(path.exists(), "{} is not built: `cargo build -p relink`", path.display());
-    path
+    // target/<profile>/deps/<test>, or target/<profile>/<program>: beside it, or a folder up.
+    let mut folders = test.ancestors().skip(1).take(2).map(|folder| folder.join("relink"));
+    let found = folders.find(|path| path.is_file());
+    found.unwrap_or_else(|| panic!("no relink near {}: `cargo build -p relink`", test.display()))
 }
 
 impl Relink {
@@ -73,6 +74,20 @@ impl Relink {
         Self::spawn(folder, arguments, shell)
     }
 
+    /// Starts it with fail points armed.
+    pub fn start_armed(
+        folder: &Path,
+        config: &Path,
+        arguments: &[&str],
+        fail_points: Option<&str>,
+    ) -> Self {
+        let mut command = Self::command(config, arguments);
+        if let Some(fail_points) = fail_points {
+            command.env("RELINK_FAIL_POINTS", fail_points);
+        }
+        Self::spawn(folder, arguments, command)
+    }
+
     fn spawn(folder: &Path, arguments: &[&str], mut command: Command) -> Self {
         let name = arguments.first().copied().unwrap_or("relink");
         let unique = uuid::Uuid::new_v4().simple().to_string();
@@ -105,9 +120,7 @@ impl Relink {
 
     /// What its admin listener answers to a path: status and text; `None` while it does not.
     pub async fn admin(&self, path: &str) -> Option<(u16, String)> {
-        let log = self.log();
-        let line = log.lines().find(|line| line.contains("relink is running"))?;
-        let base = line.split("\"admin\":\"").nth(1)?.split('"').next()?;
+        let base = self.admin_url()?;
         let client = HttpClient::new(Limits::default()).unwrap();
         let url = format!("{base}{path}");
         let answer = client.call(Method::GET, &url, HeaderMap::new(), Bytes::new()).await.ok()?;
@@ -117,6 +130,32 @@ impl Relink {
     /// Whether it has said that it runs.
     pub fn is_running(&self) -> bool {
         self.log().contains("relink is running")
+    }
+
+    /// Where its admin listener is, once it runs.
+    pub fn admin_url(&self) -> Option<String> {
+        let log = self.log();
+        let line = log.lines().find(|line| line.contains("relink is running"))?;
+        let line: serde_json::Value = serde_json::from_str(line).ok()?;
+        line.get("admin")?.as_str().map(str::to_owned)
+    }
+
+    /// Its exit code, or `None` while it lives. A process that a signal ended answers 128 and
+    /// the signal, as a shell would.
+    pub fn ended_with(&mut self) -> Option<i32> {
+        use std::os::unix::process::ExitStatusExt as _;
+        let status = self.child.try_wait().unwrap()?;
+        status.code().or_else(|| status.signal().map(|signal| 128 + signal))
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
     }
 
     /// Ends it as a power cut would.
@@ -136,8 +175,7 @@ impl Relink {
 
     /// SIGTERM.
     pub fn ask_to_stop(&self) {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        self.signal(Signal::TERM);
     }
 
     /// Waits for its end; `None` when a signal ended it.

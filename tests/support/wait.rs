@@ -10,7 +10,19 @@ const PATIENCE: Duration = Duration::from_secs(240);
 ///
 /// # Panics
 /// When it is still not there after 4 min; `what` says what was missing.
-pub async fn eventually<T, F, Fut>(what: &str, mut ask: F) -> T
+pub async fn eventually<T, F, Fut>(what: &str, ask: F) -> T
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Option<T>>,
+{
+    within(PATIENCE, what, ask).await
+}
+
+/// The same with another patience.
+///
+/// # Panics
+/// When the answer is still not there after `patience`.
+pub async fn within<T, F, Fut>(patience: Duration, what: &str, mut ask: F) -> T
 where
     F: FnMut() -> Fut,
     Fut: Future<Output = Option<T>>,
@@ -20,7 +32,7 @@ where
         if let Some(answer) = ask().await {
             return answer;
         }
-        assert!(started.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}");
+        assert!(started.elapsed() < patience, "waited {patience:?} for {what}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

@@ -26,6 +26,7 @@ pub mod plan;
 pub mod reconcile;
 pub mod retry;
 
+pub mod fail_point;
 pub mod link;
 pub mod seal;
 pub mod sender;

@@ -10,6 +10,7 @@ use lettre::transport::smtp::commands::{Data, Mail, Noop, Rcpt};
 use lettre::transport::smtp::extension::{Extension, MailBodyParameter, MailParameter};
 use lettre::transport::smtp::response::Response;
 use relink_core::attempt::{Outcome, Reason};
+use relink_core::fail_point::{FailPoint, reached};
 use relink_core::sender::Sent;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -137,6 +138,7 @@ impl Connection {
                 Err(_) => return Err(Fault::new(Outcome::Unknown { reason: Reason::NoAnswer })),
             },
         };
+        reached(FailPoint::AfterDot);
         match ended {
             Ok(response) if response.has_code(250) => Ok(response),
             // Neither a yes nor a no that RFC 5321 knows here.

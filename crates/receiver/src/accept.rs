@@ -12,6 +12,7 @@ use crate::trace;
 use hyper::body::Incoming;
 use relink_cobalt::{Arrival, ParseError, Parsed, Report, parse, parse_report};
 use relink_core::Timestamp;
+use relink_core::fail_point::{FailPoint, reached};
 use relink_core::signal::Signal;
 use relink_core::trace::TraceContext;
 use relink_http::Request;
@@ -76,6 +77,7 @@ impl Desk {
         let result = if stored.is_ok() { SignalResult::Accepted } else { SignalResult::NotStored };
         self.metrics.signal(kind.as_str(), result);
         let receipt = stored?;
+        reached(FailPoint::AfterSpoolFsync);
         // The wait below holds nothing that another request needs.
         drop(in_flight);
 

@@ -4,6 +4,7 @@
 mod admin;
 mod args;
 mod command;
+mod fail_points;
 mod failure;
 mod health;
 mod one_host;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
 }
 
 async fn run(args: Args, ports: ports::Ports) -> Result<(), Failure> {
+    fail_points::arm()?;
     let common = args.common;
     match args.command {
         Command::Run => Roles::all().run(&common, ports).await,

@@ -13,6 +13,7 @@ use relink_config::{Sms, SmsFrom};
 use relink_core::Timestamp;
 use relink_core::account::{Address, Channel};
 use relink_core::attempt::{Outcome, Reason};
+use relink_core::fail_point::{FailPoint, reached};
 use relink_core::masked::PhoneNumber;
 use relink_core::sender::{LookUp, MessageOrder, Sender, Sent};
 use relink_http::client::{Answer, CallError, HttpClient};
@@ -156,7 +157,9 @@ impl Sender for SmsSender {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         let url = format!("{}{}", self.host, self.messages);
         let form = self.form(to, &text, order.valid_for);
-        match self.http.call(Method::POST, &url, headers, form).await {
+        let answered = self.http.call(Method::POST, &url, headers, form).await;
+        reached(FailPoint::AfterHttpWrite);
+        match answered {
             Ok(answer) if answer.status.is_success() => made(&answer),
             Ok(answer) => refused(&answer),
             Err(error) => unanswered(&error).into(),

@@ -10,6 +10,7 @@ use crate::record::RECORD_PATIENCE;
 use futures_util::FutureExt as _;
 use relink_core::attempt::{Outcome, Reason};
 use relink_core::breaker::Evidence;
+use relink_core::fail_point::{FailPoint, reached};
 use relink_core::id::{NotificationId, WorkerId};
 use relink_core::sender::{MessageOrder, Sender, Sent};
 use relink_core::wire::DueMessage;
@@ -121,6 +122,7 @@ impl Courier {
             Begin::Send(attempt) => self.attempt(&attempt, &mut leave).await,
             Begin::LookUp(attempt) => self.look_up(&attempt, &mut leave).await,
         }
+        reached(FailPoint::BeforeAck);
         delivery.settle(Settlement::Done);
     }
 

@@ -5,6 +5,7 @@ use crate::deliver::Courier;
 use crate::patience::{GaveUp, Until, is_worth_waiting_for, jitter, patiently};
 use relink_core::Timestamp;
 use relink_core::attempt::{Outcome, OutcomeKind};
+use relink_core::fail_point::{FailPoint, reached};
 use relink_core::sender::Sent;
 use relink_core::time::since;
 use relink_core::wire::{OutcomeMessage, VERSION};
@@ -27,6 +28,7 @@ impl Courier {
             "attempt ended"
         );
         self.metrics.attempt(channel, outcome, reason);
+        reached(FailPoint::OutcomeCommit);
         let message = message(attempt, sent, took);
         let request = finish_request(&message);
         let recorded = match self.grouped.finish_one(request.clone()).await {

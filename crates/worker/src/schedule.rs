@@ -6,6 +6,7 @@
 use crate::metrics::Metrics;
 use crate::patience::jitter;
 use bytes::Bytes;
+use relink_core::fail_point::{FailPoint, reached};
 use relink_core::id::NotificationId;
 use relink_core::retry::reconnect_wait;
 use relink_core::wire::{DueMessage, Topic};
@@ -93,6 +94,7 @@ impl Scheduler {
         if due.is_empty() {
             return Ok(Step::Idle);
         }
+        reached(FailPoint::BeforeDuePublish);
         let mut unpublished = Vec::new();
         for topic in [Topic::SendEmail, Topic::SendSms] {
             let group: Vec<&Due> =

@@ -19,7 +19,7 @@ use relink_core::id::{AccountRef, CaseId, NotificationId};
 use relink_core::notification::NotificationState;
 use relink_core::policy::Rules;
 use relink_core::seal::KeyRing;
-use relink_core::signal::Signal;
+use relink_core::signal::{KnownEvent, Signal};
 use relink_core::time::after;
 use std::time::Duration;
 
@@ -35,8 +35,9 @@ impl Ledger {
         if let Some(known) = self.signals.get(&signal.event_id)
             && self.flaw != Some(Flaw::DedupeOff)
         {
-            let digest = known.row.signal.digest.clone();
-            return Ok(repeated(signal, &KnownSignal { digest, case_id: known.case_id }));
+            let Signal { event_id, account_ref, kind, digest, .. } = known.row.signal.clone();
+            let event = KnownEvent { event_id, account_ref, kind, digest };
+            return Ok(repeated(signal, &KnownSignal { event, case_id: known.case_id }));
         }
         let open_case = self.open_case(&signal.account_ref).map(|stored| stored.case.clone());
         let snapshot = SignalSnapshot {

@@ -1,0 +1,20 @@
+//! Delivery under every fault that one Linux machine can produce; file name = theme. Which row
+//! of `docs/faults.md` each test shows is in `matrix.rs`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod broker;
+mod database;
+mod inputs;
+mod matrix;
+mod network;
+mod points;
+mod processes;
+mod providers;
+mod seen;

@@ -1,0 +1,204 @@
+//! Which test shows which row of `docs/faults.md`, and a test that both agree.
+
+use std::path::Path;
+
+/// How a row is shown.
+enum Shown {
+    /// By tests of this suite, as `theme::name`: the whole system from outside.
+    Here(&'static [&'static str]),
+    /// By a test of one crate, against what that crate talks to: file and name.
+    Elsewhere(&'static str, &'static str),
+    /// Not by any test; the table says why.
+    NotHere,
+}
+
+use Shown::{Elsewhere, Here, NotHere};
+
+/// Row 1 first.
+const ROWS: [Shown; 74] = [
+    Here(&[
+        "processes::a_receiver_killed_again_and_again_loses_no_receipt",
+        "points::an_event_that_was_synced_but_not_answered_is_delivered",
+        "processes::two_receivers_with_one_killed_every_three_seconds_miss_nothing",
+    ]),
+    Here(&["processes::a_worker_killed_again_and_again_inserts_and_sends_nothing_unexplained"]),
+    Here(&["broker::a_killed_broker_fills_the_spool_which_drains_after_its_restart"]),
+    Here(&["database::a_killed_database_pauses_the_workers_and_nothing_goes_out_unrecorded"]),
+    Here(&["processes::all_processes_killed_at_once_recover_fully"]),
+    Here(&["points::a_mail_in_doubt_goes_out_once_more_under_the_same_message_id"]),
+    Here(&["points::a_text_in_doubt_is_found_by_look_up_and_not_sent_again"]),
+    Here(&["points::what_a_scheduler_claimed_and_never_published_is_published_again"]),
+    Here(&["points::a_copy_that_comes_back_after_the_outcome_dies_at_the_gate"]),
+    Here(&["broker::a_frozen_broker_delays_no_answer"]),
+    Here(&["processes::a_frozen_worker_is_replaced_and_cannot_overwrite_its_successor"]),
+    Here(&["database::a_frozen_database_pauses_the_workers"]),
+    NotHere,
+    Here(&["broker::a_memory_alarm_fills_the_spool_and_passes"]),
+    NotHere,
+    NotHere,
+    Here(&["broker::a_stopped_and_started_broker_application_is_found_again"]),
+    Here(&["broker::connections_closed_again_and_again_are_opened_again_and_none_is_left_behind"]),
+    Elsewhere(
+        "crates/queue/tests/it/unroutable.rs",
+        "a_queue_deleted_under_its_consumer_is_consumed_again_within_ten_seconds",
+    ),
+    Here(&["broker::a_deleted_send_queue_is_declared_again_and_filled_by_the_scheduler"]),
+    Here(&["broker::a_deleted_exchange_takes_nothing_with_it"]),
+    Here(&["broker::a_removed_binding_makes_nothing_count_as_stored"]),
+    Here(&["broker::a_purged_send_queue_is_filled_again_by_the_scheduler"]),
+    Elsewhere("crates/queue/tests/it/connect.rs", "a_queue_with_other_arguments_is_named"),
+    Elsewhere(
+        "crates/queue/tests/it/refused.rs",
+        "a_full_queue_refuses_message_by_message_and_takes_again_when_there_is_room",
+    ),
+    NotHere,
+    NotHere,
+    Here(&["broker::a_refused_password_fills_the_spool_and_is_not_tried_in_a_tight_loop"]),
+    Here(&["network::a_broker_that_accepts_and_says_nothing_delays_no_answer"]),
+    Here(&["network::confirms_that_never_come_make_no_doubles"]),
+    Here(&["network::a_slow_broker_delays_no_answer"]),
+    NotHere,
+    Here(&["network::resets_in_the_middle_of_frames_lose_nothing"]),
+    Here(&["network::frames_in_single_bytes_are_read"]),
+    Here(&["network::a_narrow_road_to_the_broker_fills_the_spool"]),
+    NotHere,
+    NotHere,
+    Elsewhere(
+        "crates/receiver/tests/it/disk_trouble.rs",
+        "a_disk_that_is_nearly_full_is_a_503_until_there_is_room",
+    ),
+    Elsewhere(
+        "crates/queue/src/log/tests/faults.rs",
+        "a_failed_fsync_gives_no_receipt_and_is_never_repeated",
+    ),
+    Elsewhere(
+        "crates/queue/src/log/tests/faults.rs",
+        "a_write_that_stops_half_way_leaves_a_clean_log",
+    ),
+    Elsewhere("crates/queue/src/log/tests/damage.rs", "cut_anywhere_a_log_opens_and_goes_on"),
+    Elsewhere(
+        "crates/receiver/tests/it/disk_trouble.rs",
+        "no_receipt_in_time_is_a_503_and_the_write_goes_on",
+    ),
+    Elsewhere(
+        "crates/store/src/sqlite/writer_tests.rs",
+        "a_file_held_by_another_program_is_a_passing_fault",
+    ),
+    Elsewhere(
+        "crates/store/src/sqlite/writer_tests.rs",
+        "a_full_disk_is_said_to_be_one_and_leaves_nothing_half_written",
+    ),
+    Here(&[
+        "database::a_database_restarted_again_and_again_is_found_again",
+        "database::connections_to_the_database_that_break_are_replaced",
+    ]),
+    Elsewhere(
+        "crates/store/tests/postgres/outages.rs",
+        "a_server_without_room_is_unavailable_at_once",
+    ),
+    NotHere,
+    Elsewhere(
+        "crates/store/tests/postgres/races.rs",
+        "of_two_workers_that_begin_the_same_notification_one_sends",
+    ),
+    Here(&["inputs::two_receivers_told_the_same_at_the_same_moment_make_one_message"]),
+    Here(&["inputs::the_same_id_with_another_body_makes_no_second_message"]),
+    NotHere,
+    Elsewhere("crates/email/tests/it/silence.rs", "silence_before_the_dot_ends_with_its_phase"),
+    Elsewhere(
+        "crates/email/tests/it/silence.rs",
+        "a_late_answer_is_never_taken_for_the_next_mails",
+    ),
+    Here(&[
+        "providers::mails_interrupted_before_the_dot_are_no_doubts",
+        "providers::mails_whose_answer_never_came_go_out_once_more_and_no_more",
+        "providers::a_mail_server_out_of_reach_is_reached_later",
+    ]),
+    Elsewhere("crates/email/tests/it/tls.rs", "without_the_offer_of_encryption_nothing_is_said"),
+    Here(&[
+        "providers::texts_in_doubt_are_looked_up_and_never_sent_blindly",
+        "providers::a_provider_that_is_busy_costs_time_and_no_message",
+    ]),
+    NotHere,
+    NotHere,
+    Elsewhere(
+        "crates/receiver/tests/it/malformed_http.rs",
+        "what_is_not_http_gets_no_2xx_stores_nothing_and_harms_nobody",
+    ),
+    Elsewhere("crates/receiver/tests/it/abuse.rs", "slow_senders_do_not_hold_up_good_ones"),
+    Elsewhere(
+        "crates/receiver/tests/it/abuse.rs",
+        "an_event_is_stored_even_if_its_sender_hangs_up_right_behind_the_body",
+    ),
+    Elsewhere(
+        "crates/receiver/tests/it/refused.rs",
+        "every_bad_request_gets_its_status_and_leaves_nothing_behind",
+    ),
+    Here(&["inputs::poison_in_a_queue_is_buried_and_holds_up_nobody"]),
+    Elsewhere("crates/email/src/compose_tests.rs", "nothing_a_person_is_told_gets_into_a_header"),
+    NotHere,
+    Here(&["processes::a_receiver_short_of_file_handles_recovers_without_a_restart"]),
+    NotHere,
+    Here(&["processes::a_worker_told_to_stop_finishes_what_it_sends"]),
+    Elsewhere("crates/receiver/tests/it/accepted.rs", "every_live_secret_counts_and_no_other"),
+    NotHere,
+    Here(&["broker::a_broker_swapped_for_an_empty_one_is_filled_by_the_scheduler"]),
+    NotHere,
+    NotHere,
+    NotHere,
+];
+
+fn read(path: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    std::fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn has_test(path: &str, name: &str) -> bool {
+    read(path).contains(&format!("fn {name}("))
+}
+
+/// The cells of one row of the table.
+fn cells(table: &str, row: usize) -> Vec<&str> {
+    let start = format!("| {row} |");
+    let mut lines = table.lines().filter(|line| line.starts_with(&start));
+    let line = lines.next().unwrap_or_else(|| panic!("docs/faults.md has no row {row}"));
+    assert!(lines.next().is_none(), "docs/faults.md has row {row} twice");
+    line.trim_matches('|').split('|').map(str::trim).collect()
+}
+
+#[test]
+fn the_table_names_every_row_and_every_test_that_is_named_exists() {
+    let table = read("docs/faults.md");
+    for (row, shown) in (1..).zip(&ROWS) {
+        let cells = cells(&table, row);
+        assert_eq!(cells.len(), 5, "row {row}: {cells:?}");
+        let shown_by = cells[4];
+        match shown {
+            Here(tests) => {
+                for test in *tests {
+                    let (theme, name) = test.split_once("::").unwrap();
+                    let path = format!("tests/faults/{theme}.rs");
+                    assert!(has_test(&path, name), "row {row}: {path} has no {name}");
+                    assert!(shown_by.contains(name), "row {row} of docs/faults.md lacks {name}");
+                }
+            }
+            Elsewhere(path, name) => {
+                assert!(has_test(path, name), "row {row}: {path} has no {name}");
+                assert!(shown_by.contains(name), "row {row} of docs/faults.md lacks {name}");
+            }
+            NotHere => assert!(shown_by.starts_with("none: "), "row {row} needs its reason"),
+        }
+    }
+}
+
+#[test]
+fn every_test_of_a_theme_is_in_the_table() {
+    let table = read("docs/faults.md");
+    for theme in ["broker", "database", "inputs", "network", "points", "processes", "providers"] {
+        let text = read(&format!("tests/faults/{theme}.rs"));
+        let tests = text.split("#[tokio::test").skip(1);
+        for test in tests.map(|test| test.split("fn ").nth(1).unwrap().split('(').next().unwrap()) {
+            assert!(table.contains(test), "docs/faults.md does not know {theme}::{test}");
+        }
+    }
+}
