@@ -193,7 +193,7 @@ async fn with_webhooks_before_and_after_nobody_is_told_twice() {
     assert_eq!(process.stop(), Some(0));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_list_that_breaks_off_is_69_and_the_next_run_goes_on() {
     let corner = Corner::new(Engines::Embedded, ONE_STEP).await;
     register(&corner, MISSED);

@@ -12,8 +12,9 @@ use relink_store::{CaseFilter, StoreError};
 /// Accounts read from the store at once.
 const PAGE: usize = 100;
 
-/// Accounts asked about at once.
-const AT_ONCE: usize = 8;
+/// Accounts asked about at once: less than half of the store's connections, since planning and
+/// sending need them too.
+const AT_ONCE: usize = 4;
 
 /// What asking about one account gave; `trouble` when it gave nothing.
 struct Asked {
