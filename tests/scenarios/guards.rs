@@ -121,7 +121,7 @@ async fn a_release_works_with_what_the_next_one_left_behind() {
     };
     // Migrated for the next release, whose processes are not here yet.
     ahead(1).await;
-    let _worker = running(corner.start(&["work"])).await;
+    let worker = running(corner.start(&["work"])).await;
     let (_receiver, _web) =
         (running(corner.start(&["receive"])).await, running(corner.start(&["web"])).await);
     // A message that only the next release can read is in the worker's hands first.
@@ -135,7 +135,7 @@ async fn a_release_works_with_what_the_next_one_left_behind() {
     );
     publish.await.unwrap();
     eventually("the worker to see it", || async {
-        _worker.log().contains("written in version 2").then_some(())
+        worker.log().contains("written in version 2").then_some(())
     })
     .await;
     let posted = post_alone(corner.receiver, &login_required("evt-1", "account-1")).await;

@@ -31,7 +31,7 @@ pub(crate) struct OneHost {
 /// How things stand.
 pub(crate) enum Claim {
     /// This process holds it, and the lock for it.
-    Held(Ownership, File),
+    Held(Box<Ownership>, File),
     /// Another process of this machine holds it.
     Beside,
     /// The broker cannot be asked, and so gives nobody anything to do.
@@ -59,7 +59,7 @@ impl OneHost {
         let Some(file) = self.lock()? else { return Ok(Claim::Beside) };
         loop {
             match self.queue.own(WHAT).await {
-                Ok(ownership) => return Ok(Claim::Held(ownership, file)),
+                Ok(ownership) => return Ok(Claim::Held(Box::new(ownership), file)),
                 Err(QueueError::Taken { why, .. }) if Instant::now() >= until => {
                     return Err(second_host(&why));
                 }
