@@ -1,8 +1,10 @@
 //! Each operation of the store as one transaction over the rows in memory: read the snapshot,
 //! call the function of `changes`, write what it says. The conditions are those of the SQL.
 
+use super::courier::spoken;
 use super::flaw::Flaw;
 use super::ledger::Ledger;
+use super::mirror::Op;
 use super::promises::{self, Broken, Kept, promise};
 use crate::changes::{
     BeginSnapshot, FinishSnapshot, KnownSignal, PutSnapshot, Sealed, SignalSnapshot, Writes,
@@ -36,7 +38,9 @@ impl Ledger {
             && self.flaw != Some(Flaw::DedupeOff)
         {
             let digest = known.row.signal.digest.clone();
-            return Ok(repeated(signal, &KnownSignal { digest, case_id: known.case_id }));
+            let applied = repeated(signal, &KnownSignal { digest, case_id: known.case_id });
+            self.note(terms.now, || Op::Apply(signal.clone(), applied.clone()));
+            return Ok(applied);
         }
         let open_case = self.open_case(&signal.account_ref).map(|stored| stored.case.clone());
         let snapshot = SignalSnapshot {
@@ -49,6 +53,7 @@ impl Ledger {
         };
         let (applied, writes) = signal_changes(signal, snapshot, &terms.rules, terms.now);
         self.commit(writes)?;
+        self.note(terms.now, || Op::Apply(signal.clone(), applied.clone()));
         Ok(applied)
     }
 
@@ -60,6 +65,7 @@ impl Ledger {
         due.sort_by_key(|case| case.expires_at);
         due.truncate(most);
         due.iter().try_for_each(|case| self.close(case, CloseReason::Expired, now))?;
+        self.note(now, || Op::Expire(most, due.len()));
         Ok(due.len())
     }
 
@@ -73,11 +79,14 @@ impl Ledger {
         for stored in &mut due {
             stored.wake_at = (!forgets).then_some(after(now, REPUBLISH_AFTER));
         }
-        due.iter().map(|stored| stored.notification.id).collect()
+        let claimed: Vec<_> = due.iter().map(|stored| stored.notification.id).collect();
+        self.note(now, || Op::Claim(most, claimed.clone()));
+        claimed
     }
 
     /// `give_back.sql`.
     pub(super) fn give_back(&mut self, ids: &[NotificationId], now: Timestamp) {
+        self.note(now, || Op::GiveBack(ids.to_vec()));
         for id in ids {
             if let Some(stored) = self.notification_mut(*id)
                 && stored.wake_at.is_some()
@@ -124,6 +133,7 @@ impl Ledger {
             let leads_to = self.links.get(&open.link.hash());
             promise!(leads_to == Some(&id), "the link of {id} leads to {leads_to:?}");
         }
+        self.note(terms.now, || Op::Begin(request.clone(), spoken(&begin)));
         Ok(begin)
     }
 
@@ -158,6 +168,7 @@ impl Ledger {
         let snapshot = self.under_way(request.notification_id, request.number)?;
         let (finished, writes) = finish_changes(&request, snapshot, &terms.rules, terms.now);
         self.commit(writes)?;
+        self.note(terms.now, || Op::Finish(request, finished.clone()));
         Ok(finished)
     }
 
@@ -169,6 +180,7 @@ impl Ledger {
         let snapshot = self.under_way(request.notification_id, request.number)?;
         let (finished, writes) = look_up_changes(request, snapshot, now);
         self.commit(writes)?;
+        self.note(now, || Op::FinishLookUp(request.clone(), finished.clone()));
         Ok(finished)
     }
 
@@ -200,6 +212,7 @@ impl Ledger {
             row.lease_until = Some(after(now, lease));
             stored.wake_at = row.lease_until;
         }
+        self.note(now, || Op::Renew(id, fence, lease, ours));
         ours
     }
 
@@ -209,6 +222,7 @@ impl Ledger {
         sealed: Sealed,
         terms: &Terms,
     ) -> Kept {
+        self.note(terms.now, || Op::Put(upsert.clone()));
         let case = self.open_case(&upsert.account.account_ref).map(|stored| stored.case.clone());
         let snapshot = case.map(|case| PutSnapshot {
             notifications: self.notifications_of(case.id),
@@ -229,7 +243,9 @@ impl Ledger {
         account_ref: &AccountRef,
         now: Timestamp,
     ) -> Result<bool, Broken> {
-        if !self.accounts.contains_key(account_ref) {
+        let known = self.accounts.contains_key(account_ref);
+        self.note(now, || Op::Delete(account_ref.clone(), known));
+        if !known {
             return Ok(false);
         }
         if let Some(case) = self.open_case(account_ref).map(|stored| stored.case.clone()) {
@@ -240,7 +256,12 @@ impl Ledger {
         Ok(true)
     }
 
-    pub(super) fn close(&mut self, case: &Case, reason: CloseReason, now: Timestamp) -> Kept {
+    pub(super) fn close_case(&mut self, case: &Case, reason: CloseReason, now: Timestamp) -> Kept {
+        self.note(now, || Op::Close(case.id, reason));
+        self.close(case, reason, now)
+    }
+
+    fn close(&mut self, case: &Case, reason: CloseReason, now: Timestamp) -> Kept {
         let notifications = match self.flaw {
             Some(Flaw::CloseCancelsNothing) => Vec::new(),
             Some(_) | None => self.notifications_of(case.id),
@@ -255,9 +276,11 @@ impl Ledger {
         };
         let known = self.accounts.contains_key(&case.account_ref);
         let Some(writes) = hold_changes(&case, &self.notifications_of(id), known, hold, now) else {
+            self.note(now, || Op::Hold(id, hold, false));
             return Ok(false);
         };
         self.commit(writes)?;
+        self.note(now, || Op::Hold(id, hold, true));
         Ok(true)
     }
 
@@ -270,6 +293,7 @@ impl Ledger {
         self.commit(writes)?;
         let state = self.notification(id).map(|stored| stored.notification.state);
         promise!(state == Some(NotificationState::Planned), "{id} was not put back");
+        self.note(now, || Op::Replay(id));
         Ok(true)
     }
 }
