@@ -234,7 +234,8 @@ impl World {
     }
 }
 
-fn spoken(begin: &Begin) -> String {
+/// The answer of the gate in words.
+pub(super) fn spoken(begin: &Begin) -> String {
     match begin {
         Begin::NotNow => "not now".to_owned(),
         Begin::Send(open) => format!("send attempt {}", open.number),

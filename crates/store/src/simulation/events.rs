@@ -1,6 +1,7 @@
 //! What comes from outside the workers: signals, operators, time, and faults.
 
 use super::courier::Hand;
+use super::mirror::Op;
 use super::people;
 use super::promises::Broken;
 use super::workers::{Planner, Scheduler};
@@ -56,7 +57,7 @@ impl World {
             2..=4 => ("released", self.ledger.hold(case.id, false, now)?),
             _ => {
                 let reasons = [CloseReason::Operator, CloseReason::Repaired];
-                self.ledger.close(case, reasons[rng.usize(..2)], now)?;
+                self.ledger.close_case(case, reasons[rng.usize(..2)], now)?;
                 ("closed", true)
             }
         };
@@ -128,6 +129,8 @@ impl World {
     /// The next start of the workers finds another configuration.
     pub(super) fn new_rules(&mut self, rng: &mut Rng) -> bool {
         self.terms.rules = people::rules(rng);
+        let rules = &self.terms.rules;
+        self.ledger.note(self.terms.now, || Op::Rules(rules.clone()));
         self.say(|| "the rules are changed".to_owned());
         true
     }

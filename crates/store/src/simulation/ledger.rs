@@ -3,6 +3,7 @@
 //! decided by the functions of `changes`, as in both databases.
 
 use super::flaw::Flaw;
+use super::mirror::Op;
 use super::promises::{self, Broken, Kept, promise};
 use crate::changes::{SignalWrite, Writes};
 use crate::rows::{StoredCase, StoredNotification};
@@ -12,6 +13,7 @@ use relink_core::account::{Account, Contact};
 use relink_core::attempt::OutcomeKind;
 use relink_core::case::Case;
 use relink_core::id::{AccountRef, CaseId, ContactId, EventId, NotificationId};
+use relink_core::time::whole_millis;
 use std::collections::BTreeMap;
 
 /// Every row. Vectors are in the order of their insertion.
@@ -24,15 +26,21 @@ pub(super) struct Ledger {
     pub(super) attempts: BTreeMap<(NotificationId, u32), AttemptRow>,
     pub(super) non_sends: Vec<(CaseId, NonSendRow)>,
     pub(super) links: BTreeMap<String, NotificationId>,
-    /// The last attempt before each time that an operator put a notification back.
-    pub(super) put_back: BTreeMap<NotificationId, Vec<u32>>,
     /// What is wrong with it, in the tests that must fail.
     pub(super) flaw: Option<Flaw>,
     /// The notifications that the last commit touched.
     pub(super) touched: Vec<NotificationId>,
+    /// Every operation with its moment and its answer, for a run that is mirrored.
+    pub(super) log: Option<Vec<(Timestamp, Op)>>,
 }
 
 impl Ledger {
+    pub(super) fn note(&mut self, now: Timestamp, op: impl FnOnce() -> Op) {
+        if let Some(log) = &mut self.log {
+            log.push((now, op()));
+        }
+    }
+
     /// Writes everything in the order of `sqlite::write`, then looks at what was touched.
     pub(super) fn commit(&mut self, writes: Writes) -> Kept {
         let reasons: Vec<NonSendRow> =
@@ -77,12 +85,17 @@ impl Ledger {
             row.outcome = Some(finish.outcome);
             row.reason = Some(finish.reason);
             row.provider_message_id = finish.provider_message_id;
+            row.provider_code = finish.provider_code;
+            row.took_ms = finish.took_ms;
         }
         for resolution in writes.resolved_attempts {
             let row = self.attempt_mut(resolution.notification_id, resolution.number)?;
             let in_doubt = row.outcome == Some(OutcomeKind::Unknown) && row.resolved_as.is_none();
             promise!(in_doubt, "what is known of an attempt was to be written over");
             row.resolved_as = Some(resolution.resolved_as);
+            if resolution.provider_message_id.is_some() {
+                row.provider_message_id = resolution.provider_message_id;
+            }
         }
         self.non_sends.extend(writes.non_sends);
         for link in writes.links {
@@ -125,6 +138,9 @@ impl Ledger {
         };
         promises::of_move(old, &new, reasons)?;
         *old = new;
+        // The columns have whole milliseconds; jitter and a provider's wish may be finer.
+        old.notification.due_at = whole_millis(old.notification.due_at);
+        old.wake_at = old.wake_at.map(whole_millis);
         self.touched.push(id);
         Ok(())
     }
@@ -175,12 +191,5 @@ impl Ledger {
 
     pub(super) fn contact(&self, account_ref: &AccountRef, id: &ContactId) -> Option<&Contact> {
         self.accounts.get(account_ref)?.contacts.iter().find(|contact| contact.id == *id)
-    }
-
-    /// In which of its lives an attempt was made: an operator who puts a notification back
-    /// starts a new one.
-    pub(super) fn life(&self, id: NotificationId, number: u32) -> usize {
-        let ends = self.put_back.get(&id).map(Vec::as_slice).unwrap_or_default();
-        ends.iter().filter(|last| **last < number).count()
     }
 }

@@ -23,6 +23,7 @@ mod rest;
 mod workers;
 
 mod ledger;
+mod mirror;
 mod transactions;
 
 mod coverage;

@@ -4,7 +4,7 @@ use super::ledger::Ledger;
 use crate::rows::StoredNotification;
 use crate::{NonSendRow, OpenAttempt};
 use relink_core::Timestamp;
-use relink_core::attempt::{OutcomeKind, Reason};
+use relink_core::attempt::OutcomeKind;
 use relink_core::gate::MAX_DOUBTS;
 use relink_core::id::NotificationId;
 use relink_core::notification::{NonSend, NotificationState};
@@ -50,8 +50,7 @@ pub(super) fn of_move(
         })
     };
     if before.state.is_end() {
-        let put_back = after.state == NotificationState::Planned && said(NonSend::Replayed);
-        promise!(put_back || old == new, "{id} moved on after its end: {before:?} to {after:?}");
+        promise!(old == new, "{id} moved on after its end: {before:?} to {after:?}");
         return Ok(());
     }
     match after.state {
@@ -84,8 +83,7 @@ pub(super) fn of_notification(ledger: &Ledger, id: NotificationId) -> Kept {
     } else {
         let parked = case.is_open() && case.hold.is_some();
         promise!(stored.wake_at.is_some() || parked, "nobody will look at {id} again: {stored:?}");
-        let going =
-            row.state == NotificationState::Sending || row.reason == Some(Reason::OperatorReplay);
+        let going = row.state == NotificationState::Sending;
         promise!(case.is_open() || going, "{id} of a closed case waits: {row:?}");
     }
     if row.state == NotificationState::Sending {
@@ -97,7 +95,6 @@ pub(super) fn of_notification(ledger: &Ledger, id: NotificationId) -> Kept {
 
 fn of_attempts(ledger: &Ledger, stored: &StoredNotification) -> Kept {
     let row = &stored.notification;
-    let life = ledger.put_back.get(&row.id).map_or(0, Vec::len);
     let (mut number, mut unknown, mut may_have_arrived) = (0, 0, 0);
     for attempt in ledger.attempts_of(row.id) {
         number += 1;
@@ -110,12 +107,10 @@ fn of_attempts(ledger: &Ledger, stored: &StoredNotification) -> Kept {
             row.id,
             row.state
         );
-        if ledger.life(row.id, number) == life {
-            unknown += u32::from(attempt.outcome == Some(OutcomeKind::Unknown));
-            let known = attempt.resolved_as.or(attempt.outcome);
-            may_have_arrived +=
-                u32::from(!matches!(known, Some(OutcomeKind::Deferred | OutcomeKind::Rejected)));
-        }
+        unknown += u32::from(attempt.outcome == Some(OutcomeKind::Unknown));
+        let known = attempt.resolved_as.or(attempt.outcome);
+        may_have_arrived +=
+            u32::from(!matches!(known, Some(OutcomeKind::Deferred | OutcomeKind::Rejected)));
     }
     promise!(number == row.attempts, "{} counts {} attempts of {number}", row.id, row.attempts);
     promise!(unknown == row.doubts, "{} counts {} doubts of {unknown}", row.id, row.doubts);

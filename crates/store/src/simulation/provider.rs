@@ -64,15 +64,12 @@ impl Provider {
         if fate != Fate::Accepted {
             return Ok(());
         }
-        let life = ledger.life(id, number);
-        let accepted = self.calls.iter().filter(|call| {
-            call.id == id && call.fate == Fate::Accepted && ledger.life(id, call.number) == life
-        });
-        let accepted = accepted.count();
-        let doubts = ledger.attempts_of(id).filter(|attempt| {
-            attempt.outcome == Some(OutcomeKind::Unknown) && ledger.life(id, attempt.number) == life
-        });
-        let doubts = doubts.count();
+        let accepted =
+            self.calls.iter().filter(|call| call.id == id && call.fate == Fate::Accepted).count();
+        let doubts = ledger
+            .attempts_of(id)
+            .filter(|attempt| attempt.outcome == Some(OutcomeKind::Unknown))
+            .count();
         promise!(accepted <= 2, "the person got message {id} {accepted} times");
         promise!(accepted <= 1 + doubts, "{id} arrived {accepted} times with {doubts} doubts");
         Ok(())

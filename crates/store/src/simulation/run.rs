@@ -3,6 +3,7 @@
 use super::coverage::Coverage;
 use super::flaw::Flaw;
 use super::ledger::Ledger;
+use super::mirror::Op;
 use super::promises::{Broken, Kept};
 use super::tape::{shrink, tape};
 use super::world::World;
@@ -39,14 +40,21 @@ pub(super) fn run(start: Start, coverage: Coverage) -> Ran {
     play(start, &tape(start.seed, length), coverage, None)
 }
 
-/// Plays a tape, then lets everything come to rest. A panic of the code under test is a promise
-/// that was not kept.
+/// Plays a tape in a world of its own.
 fn play(start: Start, tape: &[u64], coverage: Coverage, story: Option<Vec<String>>) -> Ran {
     let mut world = World::new(start.seed, start.flaw, coverage);
     world.story = story;
+    let (moves, kept) = play_in(&mut world, start.seed, tape);
+    let names = names(&world.ledger);
+    Ran { moves, kept, names, story: world.story.unwrap_or_default(), coverage: world.coverage }
+}
+
+/// Plays a tape, then lets everything come to rest. A panic of the code under test is a promise
+/// that was not kept.
+fn play_in(world: &mut World, seed: u64, tape: &[u64]) -> (u64, Kept) {
     let mut moves = 0;
     let played = catch_unwind(AssertUnwindSafe(|| {
-        let mut rng = Rng::with_seed(start.seed);
+        let mut rng = Rng::with_seed(seed);
         for _ in 0..world.accounts {
             world.put_account(&mut rng)?;
         }
@@ -57,13 +65,17 @@ fn play(start: Start, tape: &[u64], coverage: Coverage, story: Option<Vec<String
         world.come_to_rest(&mut rng)
     }));
     let kept = played.unwrap_or_else(|_| Err(Broken("the code under test panicked".to_owned())));
-    Ran {
-        moves,
-        kept,
-        names: names(&world.ledger),
-        story: world.story.unwrap_or_default(),
-        coverage: world.coverage,
-    }
+    (moves, kept)
+}
+
+/// The rows at the end of a run, with every operation that led to them.
+pub(super) fn recorded(start: Start) -> Ledger {
+    let mut world = World::new(start.seed, start.flaw, Coverage::default());
+    let first = (world.terms.now, Op::Rules(world.terms.rules.clone()));
+    world.ledger.log = Some(vec![first]);
+    let (_, kept) = play_in(&mut world, start.seed, &tape(start.seed, start.steps));
+    assert_eq!(kept, Ok(()));
+    world.ledger
 }
 
 /// The shortest way found to the same kind of failure, told in words.

@@ -1,13 +1,15 @@
 //! Each operation of the store as one transaction over the rows in memory: read the snapshot,
 //! call the function of `changes`, write what it says. The conditions are those of the SQL.
 
+use super::courier::spoken;
 use super::flaw::Flaw;
 use super::ledger::Ledger;
+use super::mirror::Op;
 use super::promises::{self, Broken, Kept, promise};
 use crate::changes::{
-    BeginSnapshot, FinishSnapshot, KnownSignal, PutSnapshot, Sealed, SignalSnapshot, Writes,
-    begin_changes, close_changes, finish_changes, hold_changes, look_up_changes,
-    put_account_changes, repeated, replay_changes, signal_changes,
+    BeginSnapshot, FinishSnapshot, KnownSignal, PutSnapshot, Replay, ReplaySnapshot, Sealed,
+    SignalSnapshot, Writes, begin_changes, close_changes, finish_changes, hold_changes,
+    look_up_changes, put_account_changes, repeated, replay_changes, signal_changes,
 };
 use crate::{
     Applied, Begin, BeginRequest, FinishRequest, Finished, LookUpRequest, REPUBLISH_AFTER,
@@ -16,7 +18,7 @@ use relink_core::Timestamp;
 use relink_core::account::AccountUpsert;
 use relink_core::case::{Case, CloseReason};
 use relink_core::id::{AccountRef, CaseId, NotificationId};
-use relink_core::notification::NotificationState;
+use relink_core::notification::{NonSend, NotificationState};
 use relink_core::policy::Rules;
 use relink_core::seal::KeyRing;
 use relink_core::signal::{KnownEvent, Signal};
@@ -37,7 +39,9 @@ impl Ledger {
         {
             let Signal { event_id, account_ref, kind, digest, .. } = known.row.signal.clone();
             let event = KnownEvent { event_id, account_ref, kind, digest };
-            return Ok(repeated(signal, &KnownSignal { event, case_id: known.case_id }));
+            let applied = repeated(signal, &KnownSignal { event, case_id: known.case_id });
+            self.note(terms.now, || Op::Apply(signal.clone(), applied.clone()));
+            return Ok(applied);
         }
         let open_case = self.open_case(&signal.account_ref).map(|stored| stored.case.clone());
         let snapshot = SignalSnapshot {
@@ -50,6 +54,7 @@ impl Ledger {
         };
         let (applied, writes) = signal_changes(signal, snapshot, &terms.rules, terms.now);
         self.commit(writes)?;
+        self.note(terms.now, || Op::Apply(signal.clone(), applied.clone()));
         Ok(applied)
     }
 
@@ -61,6 +66,7 @@ impl Ledger {
         due.sort_by_key(|case| case.expires_at);
         due.truncate(most);
         due.iter().try_for_each(|case| self.close(case, CloseReason::Expired, now))?;
+        self.note(now, || Op::Expire(most, due.len()));
         Ok(due.len())
     }
 
@@ -74,11 +80,14 @@ impl Ledger {
         for stored in &mut due {
             stored.wake_at = (!forgets).then_some(after(now, REPUBLISH_AFTER));
         }
-        due.iter().map(|stored| stored.notification.id).collect()
+        let claimed: Vec<_> = due.iter().map(|stored| stored.notification.id).collect();
+        self.note(now, || Op::Claim(most, claimed.clone()));
+        claimed
     }
 
     /// `give_back.sql`.
     pub(super) fn give_back(&mut self, ids: &[NotificationId], now: Timestamp) {
+        self.note(now, || Op::GiveBack(ids.to_vec()));
         for id in ids {
             if let Some(stored) = self.notification_mut(*id)
                 && stored.wake_at.is_some()
@@ -125,6 +134,7 @@ impl Ledger {
             let leads_to = self.links.get(&open.link.hash());
             promise!(leads_to == Some(&id), "the link of {id} leads to {leads_to:?}");
         }
+        self.note(terms.now, || Op::Begin(request.clone(), spoken(&begin)));
         Ok(begin)
     }
 
@@ -159,6 +169,7 @@ impl Ledger {
         let snapshot = self.under_way(request.notification_id, request.number)?;
         let (finished, writes) = finish_changes(&request, snapshot, &terms.rules, terms.now);
         self.commit(writes)?;
+        self.note(terms.now, || Op::Finish(request, finished.clone()));
         Ok(finished)
     }
 
@@ -170,6 +181,7 @@ impl Ledger {
         let snapshot = self.under_way(request.notification_id, request.number)?;
         let (finished, writes) = look_up_changes(request, snapshot, now);
         self.commit(writes)?;
+        self.note(now, || Op::FinishLookUp(request.clone(), finished.clone()));
         Ok(finished)
     }
 
@@ -201,6 +213,7 @@ impl Ledger {
             row.lease_until = Some(after(now, lease));
             stored.wake_at = row.lease_until;
         }
+        self.note(now, || Op::Renew(id, fence, lease, ours));
         ours
     }
 
@@ -210,6 +223,7 @@ impl Ledger {
         sealed: Sealed,
         terms: &Terms,
     ) -> Kept {
+        self.note(terms.now, || Op::Put(upsert.clone()));
         let case = self.open_case(&upsert.account.account_ref).map(|stored| stored.case.clone());
         let snapshot = case.map(|case| PutSnapshot {
             notifications: self.notifications_of(case.id),
@@ -230,7 +244,9 @@ impl Ledger {
         account_ref: &AccountRef,
         now: Timestamp,
     ) -> Result<bool, Broken> {
-        if !self.accounts.contains_key(account_ref) {
+        let known = self.accounts.contains_key(account_ref);
+        self.note(now, || Op::Delete(account_ref.clone(), known));
+        if !known {
             return Ok(false);
         }
         if let Some(case) = self.open_case(account_ref).map(|stored| stored.case.clone()) {
@@ -241,7 +257,12 @@ impl Ledger {
         Ok(true)
     }
 
-    pub(super) fn close(&mut self, case: &Case, reason: CloseReason, now: Timestamp) -> Kept {
+    pub(super) fn close_case(&mut self, case: &Case, reason: CloseReason, now: Timestamp) -> Kept {
+        self.note(now, || Op::Close(case.id, reason));
+        self.close(case, reason, now)
+    }
+
+    fn close(&mut self, case: &Case, reason: CloseReason, now: Timestamp) -> Kept {
         let notifications = match self.flaw {
             Some(Flaw::CloseCancelsNothing) => Vec::new(),
             Some(_) | None => self.notifications_of(case.id),
@@ -256,21 +277,32 @@ impl Ledger {
         };
         let known = self.accounts.contains_key(&case.account_ref);
         let Some(writes) = hold_changes(&case, &self.notifications_of(id), known, hold, now) else {
+            self.note(now, || Op::Hold(id, hold, false));
             return Ok(false);
         };
         self.commit(writes)?;
+        self.note(now, || Op::Hold(id, hold, true));
         Ok(true)
     }
 
-    /// Answers whether it was dead.
+    /// Answers whether it was planned again.
     pub(super) fn replay(&mut self, id: NotificationId, now: Timestamp) -> Result<bool, Broken> {
-        let Some(stored) = self.notification(id) else { return Ok(false) };
-        let attempts = stored.notification.attempts;
-        let Some(writes) = replay_changes(stored, now) else { return Ok(false) };
-        self.put_back.entry(id).or_default().push(attempts);
-        self.commit(writes)?;
-        let state = self.notification(id).map(|stored| stored.notification.state);
-        promise!(state == Some(NotificationState::Planned), "{id} was not put back");
+        let Some(stored) = self.notification(id).cloned() else { return Ok(false) };
+        let Some(case) = self.case(stored.notification.case_id).map(|stored| stored.case.clone())
+        else {
+            return Ok(false);
+        };
+        let replayed = self
+            .non_sends
+            .iter()
+            .any(|(_, row)| row.notification_id == Some(id) && row.decision == NonSend::Replayed);
+        let snapshot = ReplaySnapshot { notification: stored, case, replayed };
+        let Replay::Plan(again, writes) = replay_changes(&snapshot, now) else { return Ok(false) };
+        promise!(self.notification(again).is_none(), "{again} was there before the replay of {id}");
+        self.commit(*writes)?;
+        let state = self.notification(again).map(|stored| stored.notification.state);
+        promise!(state == Some(NotificationState::Planned), "{id} was not planned again");
+        self.note(now, || Op::Replay(id, again));
         Ok(true)
     }
 }
