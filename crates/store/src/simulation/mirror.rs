@@ -7,8 +7,8 @@ use super::people;
 use super::run::{Start, recorded};
 use crate::{
     AccountStore, Applied, AttemptRow, BeginRequest, CaseFilter, CaseStore, Clock, DeliveryStore,
-    DueStore, FinishRequest, Finished, InspectStore, LookUpRequest, NonSendRow, OpenCase, Operated,
-    OperatorAct, OperatorStore, SignalRow, SignalStore, SqliteStore, Store,
+    DueStore, FinishRequest, Finished, LookUpRequest, NonSendRow, OpenCase, Operated, OperatorAct,
+    OperatorStore, SignalRow, SignalStore, SqliteStore, Store,
 };
 use relink_core::account::AccountUpsert;
 use relink_core::case::CloseReason;
