@@ -4,8 +4,11 @@ use super::tests::{bodies, key, segment};
 use super::*;
 use relink_fuzz::Target;
 
-/// The segments of the corpus as they were written: bodies, bytes, and where each record lies.
-fn written() -> Vec<(Vec<Vec<u8>>, Vec<u8>, Vec<Range<usize>>)> {
+/// A segment as it was written: its bodies, its bytes, and where each record lies.
+type Written = (Vec<Vec<u8>>, Vec<u8>, Vec<Range<usize>>);
+
+/// The segments of the corpus.
+fn written() -> Vec<Written> {
     let all = [vec![b"one".to_vec(), b"two".to_vec(), Vec::new()], bodies(12), Vec::new()];
     let made = all.map(|bodies| {
         let (bytes, places) = segment(&key(), &bodies);
