@@ -32,7 +32,10 @@ async fn the_same_id_with_another_body_makes_no_second_message() {
 #[tokio::test(flavor = "multi_thread")]
 async fn poison_in_a_queue_is_buried_and_holds_up_nobody() {
     use lapin::options::BasicPublishOptions;
-    let stage = Stage::open(Setup::shared(20, Channels::Email)).await;
+    let stage = Stage::open(Setup::shared(40, Channels::Email)).await;
+    let load = stage.load(20);
+    // Before that the queues may not be declared, and junk would go nowhere.
+    stage.corner.inbox.wait_for(1).await;
     let connection = lapin::Connection::connect(&stage.amqp, Default::default()).await.unwrap();
     let channel = connection.create_channel().await.unwrap();
     let big = vec![b'x'; 1024 * 1024];
@@ -45,12 +48,12 @@ async fn poison_in_a_queue_is_buried_and_holds_up_nobody() {
             .await
             .unwrap();
     }
-    let ledger = stage.load(20).finish().await;
+    let ledger = load.finish().await;
     eventually("everybody to be told and the junk to be buried", || async {
         let buried = stage.gauge("relink_dead_letters").await? == 8;
-        (buried && stage.corner.inbox.len() == 20).then_some(())
+        (buried && stage.corner.inbox.len() == 40).then_some(())
     })
     .await;
-    assert_eq!(ledger.acknowledged().len(), 20);
-    println!("| poison in two queues | attempted 20 | acknowledged 20 | lost 0 | buried 8 |");
+    assert_eq!(ledger.acknowledged().len(), 40);
+    println!("| poison in two queues | attempted 40 | acknowledged 40 | lost 0 | buried 8 |");
 }

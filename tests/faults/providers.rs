@@ -20,7 +20,8 @@ async fn mails_interrupted_before_the_dot_are_no_doubts() {
     let stage = Stage::open(Setup::shared(40, Channels::Email)).await;
     for phase in [Phase::Mail, Phase::Rcpt, Phase::Data] {
         stage.corner.mail.script.push(MailFault::HangUp(phase));
-        stage.corner.mail.script.push(MailFault::Refuse(phase, "451 4.3.0 try again"));
+        // Not 451 to sender or recipient: that waits out greylisting, five minutes.
+        stage.corner.mail.script.push(MailFault::Refuse(phase, "421 4.3.2 too busy"));
     }
     let ledger = stage.load(20).finish().await;
     let verdict = judge(&stage, &ledger, "mail server hangs up or defers before the dot").await;
