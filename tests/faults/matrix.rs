@@ -46,7 +46,10 @@ const ROWS: [Shown; 74] = [
     Here(&["broker::a_deleted_exchange_takes_nothing_with_it"]),
     Here(&["broker::a_removed_binding_makes_nothing_count_as_stored"]),
     Here(&["broker::a_purged_send_queue_is_filled_again_by_the_scheduler"]),
-    Elsewhere("crates/queue/tests/it/connect.rs", "a_queue_with_other_arguments_is_named"),
+    Elsewhere(
+        "tests/scenarios/guards.rs",
+        "a_worker_refuses_a_queue_of_another_make_and_a_receiver_takes_events_all_the_same",
+    ),
     Elsewhere(
         "crates/queue/tests/it/refused.rs",
         "a_full_queue_refuses_message_by_message_and_takes_again_when_there_is_room",
@@ -96,14 +99,20 @@ const ROWS: [Shown; 74] = [
         "crates/store/tests/postgres/outages.rs",
         "a_server_without_room_is_unavailable_at_once",
     ),
-    NotHere,
+    Elsewhere(
+        "tests/scenarios/outcome.rs",
+        "postgres_cut_off_between_send_and_record_and_the_worker_killed",
+    ),
     Elsewhere(
         "crates/store/tests/postgres/races.rs",
         "of_two_workers_that_begin_the_same_notification_one_sends",
     ),
     Here(&["inputs::two_receivers_told_the_same_at_the_same_moment_make_one_message"]),
     Here(&["inputs::the_same_id_with_another_body_makes_no_second_message"]),
-    NotHere,
+    Elsewhere(
+        "tests/scenarios/guards.rs",
+        "a_second_machine_with_sqlite_refuses_and_the_first_works_on",
+    ),
     Elsewhere("crates/email/tests/it/silence.rs", "silence_before_the_dot_ends_with_its_phase"),
     Elsewhere(
         "crates/email/tests/it/silence.rs",
@@ -138,13 +147,19 @@ const ROWS: [Shown; 74] = [
     Elsewhere("crates/email/src/compose_tests.rs", "nothing_a_person_is_told_gets_into_a_header"),
     NotHere,
     Here(&["processes::a_receiver_short_of_file_handles_recovers_without_a_restart"]),
-    NotHere,
+    Elsewhere(
+        "tests/scenarios/rolling.rs",
+        "a_shared_port_goes_through_the_hands_of_ten_receivers",
+    ),
     Here(&["processes::a_worker_told_to_stop_finishes_what_it_sends"]),
     Elsewhere("crates/receiver/tests/it/accepted.rs", "every_live_secret_counts_and_no_other"),
     NotHere,
     Here(&["broker::a_broker_swapped_for_an_empty_one_is_filled_by_the_scheduler"]),
     NotHere,
-    NotHere,
+    Elsewhere(
+        "tests/scenarios/reconcile.rs",
+        "an_hour_of_missed_webhooks_is_made_up_for_by_workers_account_by_account",
+    ),
     NotHere,
 ];
 
