@@ -24,7 +24,7 @@ words! {
     pub enum SignalSource {
         /// A signed webhook of Cobalt.
         CobaltWebhook = "cobalt_webhook",
-        /// The customer's app met a 403 and handed it over.
+        /// The customer's app: it met a 403 and handed it over, or says that an account works.
         AppReport = "app_report",
         /// Found in Cobalt's list of webhook events.
         Reconcile = "reconcile",

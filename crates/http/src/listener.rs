@@ -160,10 +160,17 @@ impl Iterator for Backlog {
     type Item = (TcpStream, Peer);
 
     fn next(&mut self) -> Option<(TcpStream, Peer)> {
-        // An error is the end too: nothing waits, or nothing can be had.
-        let (stream, peer) = self.0.as_ref()?.accept().ok()?;
-        stream.set_nonblocking(true).ok()?;
-        Some((TcpStream::from_std(stream).ok()?, Peer(peer)))
+        loop {
+            let (stream, peer) = match self.0.as_ref()?.accept() {
+                Ok(accepted) => accepted,
+                // Left while it waited; the next one may not have.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
+                // The end: nothing waits, or nothing can be had.
+                Err(_) => return None,
+            };
+            stream.set_nonblocking(true).ok()?;
+            return Some((TcpStream::from_std(stream).ok()?, Peer(peer)));
+        }
     }
 }
 

@@ -14,19 +14,18 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tokio_util::task::task_tracker::TaskTrackerToken;
 
 pub use crate::listener::{BindError, bind};
 
-/// How long a connection that was just opened may take to bring its first request once the listener
-/// stops.
-const FIRST_REQUEST: Duration = Duration::from_secs(1);
+/// How long connections that are open are served as usual once the listener is left: a request may
+/// be on its way on any of them.
+const LAST_REQUEST: Duration = Duration::from_secs(1);
 
 /// What a listener may be made to hold.
 #[derive(Debug, Clone, Copy)]
@@ -135,9 +134,9 @@ struct Connections<S> {
     http: http1::Builder,
     graceful: GracefulShutdown,
     cut: CancellationToken,
-    /// A token for each connection without a first request: hyper's graceful end closes it
-    /// although the request may lie in the socket already.
-    unheard: TaskTracker,
+    /// One for each. hyper's graceful end closes those that are idle, although a request may lie in
+    /// the socket already.
+    open: TaskTracker,
 }
 
 impl<S, B> Connections<S>
@@ -157,23 +156,18 @@ where
             .header_read_timeout(limits.header_timeout)
             .max_buf_size(limits.max_head.max(8192));
         let (graceful, cut) = (GracefulShutdown::new(), CancellationToken::new());
-        Self { service, limits, stop, http, graceful, cut, unheard: TaskTracker::new() }
+        Self { service, limits, stop, http, graceful, cut, open: TaskTracker::new() }
     }
 
     fn start(&self, stream: TcpStream, peer: Peer, slot: OwnedSemaphorePermit) {
         // Answers are small and must leave at once.
         let _ = stream.set_nodelay(true);
         let stream = TokioIo::new(Bounded::new(stream, self.limits.write_timeout));
-        let service = Closing {
-            service: self.service.clone(),
-            peer,
-            stop: self.stop.clone(),
-            unheard: Mutex::new(Some(self.unheard.token())),
-        };
+        let service = Closing { service: self.service.clone(), peer, stop: self.stop.clone() };
         let connection = self.http.serve_connection(stream, service);
         let connection =
             self.cut.clone().run_until_cancelled_owned(self.graceful.watch(connection));
-        tokio::spawn(async move {
+        self.open.spawn(async move {
             let _slot = slot;
             if let Some(Err(error)) = connection.await {
                 // The peer's affair: it left, was too slow, or does not speak HTTP/1.1.
@@ -182,12 +176,13 @@ where
         });
     }
 
-    /// Waits for first requests that are on their way, then for all that are in hand.
+    /// Waits for requests that are on their way, then for all that are in hand.
     async fn finish(self) {
-        self.unheard.close();
-        let patience = FIRST_REQUEST.min(self.limits.header_timeout);
-        // Who only holds a connection open has nothing to lose.
-        let _ = tokio::time::timeout(patience, self.unheard.wait()).await;
+        self.open.close();
+        let patience = LAST_REQUEST.min(self.limits.header_timeout);
+        // Each answer closes its connection from now on. Who only holds one open has nothing to
+        // lose.
+        let _ = tokio::time::timeout(patience, self.open.wait()).await;
         if tokio::time::timeout(self.limits.drain, self.graceful.shutdown()).await.is_err() {
             tracing::warn!("requests were still in hand when the drain deadline passed");
         }
@@ -198,7 +193,6 @@ struct Closing<S> {
     service: S,
     peer: Peer,
     stop: CancellationToken,
-    unheard: Mutex<Option<TaskTrackerToken>>,
 }
 
 impl<S, B> Service<Request<Incoming>> for Closing<S>
@@ -211,7 +205,6 @@ where
     type Future = std::pin::Pin<Box<dyn Future<Output = Result<Response<B>, Infallible>> + Send>>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        drop(self.unheard.lock().unwrap_or_else(PoisonError::into_inner).take());
         let chunked = request.headers().contains_key(TRANSFER_ENCODING);
         request.extensions_mut().insert(self.peer);
         let stop = self.stop.clone();

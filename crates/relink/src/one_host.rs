@@ -10,6 +10,7 @@ use relink_config::{Config, Store};
 use relink_queue::QueueError;
 use relink_queue::rabbitmq::{GHOST, Ownership, RabbitQueue};
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,20 +23,32 @@ const EVERY: Duration = Duration::from_secs(1);
 /// The claim's name on the broker.
 const WHAT: &str = "sqlite";
 
+/// What the lock file says while its holder holds the claim too, and not only waits for it.
+const HELD: &[u8] = b"held";
+
 /// What keeps a second machine away.
 pub(crate) struct OneHost {
     queue: Arc<RabbitQueue>,
     lock: PathBuf,
 }
 
-/// How things stand.
-pub(crate) enum Claim {
-    /// This process holds it, and the lock for it.
+/// Why this process may work.
+enum Claim {
+    /// It holds the claim, and the lock for it.
     Held(Box<Ownership>, File),
-    /// Another process of this machine holds it.
+    /// Another process of this machine does.
     Beside,
-    /// The broker cannot be asked, and so gives nobody anything to do.
-    NoBroker,
+}
+
+/// How one try went.
+enum Try {
+    Got(Claim),
+    /// Another connection has the claim, or a dead one still seems to.
+    Taken(String),
+    /// The broker did not answer, and so gives nobody anything to do.
+    Unanswered(QueueError),
+    /// Another process of this machine is asking.
+    Waiting,
 }
 
 impl OneHost {
@@ -50,52 +63,32 @@ impl OneHost {
         (!roles.duties.is_empty()).then(|| Self { queue: Arc::clone(queue), lock: lock.into() })
     }
 
-    /// Gets the claim, waiting for as long as whoever has it may be a ghost.
+    /// Gets the claim, gives `go` once it has it, and holds it until `stop`. Nothing may be taken
+    /// from the broker before `go`. A claim that is lost is got again.
     ///
     /// # Errors
     /// Another machine works with this broker.
-    pub(crate) async fn claim(&self) -> Result<Claim, Failure> {
-        let until = Instant::now() + GHOST + EVERY;
-        let Some(file) = self.lock()? else { return Ok(Claim::Beside) };
-        loop {
-            match self.queue.own(WHAT).await {
-                Ok(ownership) => return Ok(Claim::Held(Box::new(ownership), file)),
-                Err(QueueError::Taken { why, .. }) if Instant::now() >= until => {
-                    return Err(second_host(&why));
-                }
-                Err(QueueError::Taken { .. }) => {
-                    tracing::warn!("another worker with a SQLite store uses this broker; waiting");
-                }
-                Err(error @ QueueError::Unreachable { .. }) => {
-                    tracing::warn!(%error, "whether this machine works alone cannot be asked yet");
-                    return Ok(Claim::NoBroker);
-                }
-                Err(error) => return Err(error.into()),
-            }
-            tokio::time::sleep(EVERY).await;
-        }
-    }
-
-    /// Holds the claim until `stop`, and gets it again when it is lost.
-    ///
-    /// # Errors
-    /// As [`Self::claim`].
-    pub(crate) async fn keep(self, claim: Claim, stop: CancellationToken) -> Result<(), Failure> {
+    pub(crate) async fn keep(
+        self,
+        go: CancellationToken,
+        stop: CancellationToken,
+    ) -> Result<(), Failure> {
         let keeping = async {
-            let mut claim = claim;
             loop {
-                match claim {
-                    Claim::Held(ownership, file) => {
+                match self.claim().await {
+                    Ok(Claim::Held(ownership, file)) => {
+                        go.cancel();
                         let error = ownership.lost().await;
                         tracing::warn!(%error, "the claim to be the only machine may be lost");
-                        drop(file);
+                        // Whoever locks it next empties it too.
+                        let _ = file.set_len(0);
                     }
-                    Claim::Beside | Claim::NoBroker => tokio::time::sleep(EVERY).await,
-                }
-                claim = match self.claim().await {
-                    Ok(claim) => claim,
+                    Ok(Claim::Beside) => {
+                        go.cancel();
+                        tokio::time::sleep(EVERY).await;
+                    }
                     Err(failure) => return failure,
-                };
+                }
             }
         };
         tokio::select! {
@@ -104,18 +97,70 @@ impl OneHost {
         }
     }
 
+    /// Waits for the claim: for the broker as long as it takes, and for another holder as long as
+    /// that one may be a ghost.
+    async fn claim(&self) -> Result<Claim, Failure> {
+        let (mut taken_since, mut unanswered) = (None, false);
+        loop {
+            match self.attempt().await? {
+                Try::Got(claim) => return Ok(claim),
+                Try::Taken(why) => {
+                    let since = *taken_since.get_or_insert_with(|| {
+                        tracing::warn!(
+                            "another worker with a SQLite store uses this broker; waiting"
+                        );
+                        Instant::now()
+                    });
+                    if since.elapsed() >= GHOST + EVERY {
+                        return Err(second_host(&why));
+                    }
+                }
+                Try::Unanswered(error) => {
+                    taken_since = None;
+                    if !unanswered {
+                        tracing::warn!(%error, "whether this machine works alone cannot be asked yet");
+                    }
+                    unanswered = true;
+                }
+                Try::Waiting => {}
+            }
+            tokio::time::sleep(EVERY).await;
+        }
+    }
+
+    async fn attempt(&self) -> Result<Try, Failure> {
+        let Some(mut file) = self.lock()? else {
+            let held = std::fs::read(&self.lock).is_ok_and(|said| said == HELD);
+            return Ok(if held { Try::Got(Claim::Beside) } else { Try::Waiting });
+        };
+        file.set_len(0).map_err(|error| self.trouble(&error))?;
+        match self.queue.own(WHAT).await {
+            Ok(ownership) => {
+                file.write_all(HELD).map_err(|error| self.trouble(&error))?;
+                Ok(Try::Got(Claim::Held(Box::new(ownership), file)))
+            }
+            Err(QueueError::Taken { why, .. }) => Ok(Try::Taken(why)),
+            Err(error @ QueueError::Unreachable { .. }) => Ok(Try::Unanswered(error)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// The lock beside the database; `None` while another process of this machine has it.
     fn lock(&self) -> Result<Option<File>, Failure> {
-        let trouble = |error: std::io::Error| {
-            Failure::disk(format!("cannot lock {}: {error}", self.lock.display()))
-        };
+        if let Some(folder) = self.lock.parent() {
+            std::fs::create_dir_all(folder).map_err(|error| self.trouble(&error))?;
+        }
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(&self.lock);
-        let file = file.map_err(trouble)?;
+        let file = file.map_err(|error| self.trouble(&error))?;
         match file.try_lock() {
             Ok(()) => Ok(Some(file)),
             Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(trouble(error)),
+            Err(TryLockError::Error(error)) => Err(self.trouble(&error)),
         }
+    }
+
+    fn trouble(&self, error: &std::io::Error) -> Failure {
+        Failure::disk(format!("cannot lock {}: {error}", self.lock.display()))
     }
 }
 

@@ -4,7 +4,7 @@
 use crate::admin;
 use crate::failure::Failure;
 use crate::health::{Health, Watched};
-use crate::one_host::{Claim, OneHost};
+use crate::one_host::OneHost;
 use crate::parts::{self, OpenQueue};
 use crate::ports::{Ports, Purpose, Wanted};
 use crate::roles::Roles;
@@ -35,7 +35,7 @@ pub(crate) struct Process {
     receiver: Option<(Receiver, Listener)>,
     web: Option<(Web, Listener)>,
     admin: Listener,
-    one_host: Option<(OneHost, Claim)>,
+    one_host: Option<OneHost>,
 }
 
 /// Where a process can be reached.
@@ -63,13 +63,7 @@ impl Process {
         if roles.role == ProcessRole::Work {
             fitting(queue.as_ref()).await?;
         }
-        let one_host = match OneHost::of(&config, &roles, queue.as_ref()) {
-            Some(one_host) => {
-                let claim = one_host.claim().await?;
-                Some((one_host, claim))
-            }
-            None => None,
-        };
+        let one_host = OneHost::of(&config, &roles, queue.as_ref());
         let spool = match roles.receive {
             true => Some(parts::spool(&config)?),
             false => None,
@@ -162,11 +156,16 @@ impl Process {
         } = self;
         let shared_queue = queue.as_ref().map(OpenQueue::shared);
         if let (Some(store), Some(queue)) = (&store, &queue) {
-            let work = Work { config: &config, store, queue, health: &health, stop: &stop };
+            let go = CancellationToken::new();
+            let work =
+                Work { config: &config, store, queue, health: &health, go: &go, stop: &stop };
             work.start(&roles, &mut registry, &mut tasks)?;
-        }
-        if let Some((one_host, claim)) = one_host {
-            tasks.spawn(one_host.keep(claim, stop.clone()));
+            match one_host {
+                Some(one_host) => {
+                    tasks.spawn(one_host.keep(go, stop.clone()));
+                }
+                None => go.cancel(),
+            }
         }
         if let Some((receiver, listener)) = receiver {
             let stop = stop.clone();

@@ -34,8 +34,12 @@ pub(crate) struct Work<'a> {
     pub(crate) store: &'a Arc<dyn Store>,
     pub(crate) queue: &'a OpenQueue,
     pub(crate) health: &'a Health,
+    /// Nothing is taken from queue or store before this is given.
+    pub(crate) go: &'a CancellationToken,
     pub(crate) stop: &'a CancellationToken,
 }
+
+type Tasks = JoinSet<Result<(), Failure>>;
 
 /// What the workers of both channels share.
 #[derive(Clone)]
@@ -50,7 +54,7 @@ impl Work<'_> {
         &self,
         roles: &Roles,
         registry: &mut Registry,
-        tasks: &mut JoinSet<Result<(), Failure>>,
+        tasks: &mut Tasks,
     ) -> Result<(), Failure> {
         if roles.duties.is_empty() {
             return Ok(());
@@ -64,11 +68,10 @@ impl Work<'_> {
                 metrics: metrics.clone(),
                 planned: Arc::clone(&planned),
             };
-            let consumer = queue.consumer(Topic::Signals, u16::try_from(BATCH).unwrap_or(u16::MAX));
-            let stop = self.stop.clone();
-            tasks.spawn(async move {
-                planner.run(consumer, stop).await;
-                Ok(())
+            let (queue, stop) = (Arc::clone(&queue), self.stop.clone());
+            self.once_free(tasks, async move {
+                let prefetch = u16::try_from(BATCH).unwrap_or(u16::MAX);
+                planner.run(queue.consumer(Topic::Signals, prefetch), stop).await;
             });
         }
         if roles.has(Duty::Schedule) {
@@ -79,10 +82,7 @@ impl Work<'_> {
                 planned: Arc::clone(&planned),
             };
             let (publisher, stop) = (queue.publisher(), self.stop.clone());
-            tasks.spawn(async move {
-                scheduler.run(publisher, stop).await;
-                Ok(())
-            });
+            self.once_free(tasks, async move { scheduler.run(publisher, stop).await });
         }
         self.send(roles, &metrics, tasks)?;
         if roles.has(Duty::Reconcile) {
@@ -91,10 +91,7 @@ impl Work<'_> {
         if roles.has(Duty::Upkeep) {
             let upkeep = Upkeep { store: Arc::clone(store), queue, metrics };
             let stop = self.stop.clone();
-            tasks.spawn(async move {
-                upkeep.run(stop).await;
-                Ok(())
-            });
+            self.once_free(tasks, async move { upkeep.run(stop).await });
         }
         Ok(())
     }
@@ -104,7 +101,7 @@ impl Work<'_> {
         &self,
         metrics: &relink_worker::Metrics,
         planned: &Arc<Notify>,
-        tasks: &mut JoinSet<Result<(), Failure>>,
+        tasks: &mut Tasks,
     ) -> Result<(), Failure> {
         if !self.config.cobalt.reconciles() {
             tracing::info!("Cobalt is not asked for events that no webhook brought");
@@ -116,10 +113,7 @@ impl Work<'_> {
             ..reconciler(self.config, events, self.store, metrics)
         };
         let stop = self.stop.clone();
-        tasks.spawn(async move {
-            reconciler.run(stop).await;
-            Ok(())
-        });
+        self.once_free(tasks, async move { reconciler.run(stop).await });
         Ok(())
     }
 
@@ -129,7 +123,7 @@ impl Work<'_> {
         &self,
         roles: &Roles,
         metrics: &relink_worker::Metrics,
-        tasks: &mut JoinSet<Result<(), Failure>>,
+        tasks: &mut Tasks,
     ) -> Result<(), Failure> {
         if !roles.has(Duty::Email) && !roles.has(Duty::Sms) {
             return Ok(());
@@ -176,12 +170,24 @@ impl Work<'_> {
         }
     }
 
-    fn deliver(&self, courier: Courier, topic: Topic, tasks: &mut JoinSet<Result<(), Failure>>) {
+    fn deliver(&self, courier: Courier, topic: Topic, tasks: &mut Tasks) {
         self.health.show(Arc::clone(&courier.circuit));
         let prefetch = u16::try_from(courier.concurrency).unwrap_or(u16::MAX);
-        let (consumer, stop) = (self.queue.shared().consumer(topic, prefetch), self.stop.clone());
+        let (queue, stop) = (self.queue.shared(), self.stop.clone());
+        self.once_free(tasks, async move {
+            Arc::new(courier).run(queue.consumer(topic, prefetch), stop).await;
+        });
+    }
+
+    /// Runs `duty` as soon as this process may work.
+    fn once_free(&self, tasks: &mut Tasks, duty: impl Future<Output = ()> + Send + 'static) {
+        let (go, stop) = (self.go.clone(), self.stop.clone());
         tasks.spawn(async move {
-            Arc::new(courier).run(consumer, stop).await;
+            tokio::select! {
+                biased;
+                () = go.cancelled() => duty.await,
+                () = stop.cancelled() => {}
+            }
             Ok(())
         });
     }

@@ -197,7 +197,7 @@ impl Metrics {
     ) {
         let labels = NotificationLabels {
             channel: channel.as_str(),
-            step: step.as_str().to_owned(),
+            step: step.policy_step().to_owned(),
             state: state.as_str(),
             reason: reason.as_str(),
         };

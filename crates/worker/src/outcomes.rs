@@ -110,7 +110,7 @@ impl Outcomes {
         self.done();
         while !stop.is_cancelled() {
             newest.mark_unchanged();
-            read_to = replay.all(&self.own, read_to).await;
+            read_to = replay.all(&self.own, read_to).await.read_to;
             tokio::select! {
                 () = stop.cancelled() => {}
                 _ = newest.changed() => {}
@@ -133,13 +133,22 @@ impl Outcomes {
                         tracing::info!(count, "outcomes of an earlier process are replayed");
                         self.pending
                             .send_modify(|pending| *pending = pending.saturating_add(count));
-                        replay.all(&left, 0).await;
+                        let came = replay.all(&left, 0).await;
+                        self.give_up(count.saturating_sub(came.handled));
                     }
                     left.close().await;
                 }
                 Err(LogError::InUse { .. }) => {}
                 Err(error) => tracing::error!(%error, "outcomes left behind cannot be read"),
             }
+        }
+    }
+
+    /// Damaged records are set aside and never come: nobody may wait for them.
+    fn give_up(&self, lost: usize) {
+        if lost > 0 {
+            tracing::error!(lost, "outcomes left behind are damaged; their attempts are in doubt");
+            self.pending.send_modify(|pending| *pending = pending.saturating_sub(lost));
         }
     }
 
@@ -168,16 +177,17 @@ struct Replay<'a> {
 }
 
 impl Replay<'_> {
-    /// Everything above `read_to`; answers up to where it has come.
-    async fn all(&self, log: &SegmentLog, mut read_to: u64) -> u64 {
+    /// Everything above `read_to`; answers how far it has come.
+    async fn all(&self, log: &SegmentLog, mut read_to: u64) -> Came {
+        let mut handled = 0;
         loop {
             let batch = match log.next_batch(read_to, BATCH, BATCH_BYTES).await {
-                Ok(batch) if batch.is_empty() => return read_to,
+                Ok(batch) if batch.is_empty() => return Came { read_to, handled },
                 Ok(batch) => batch,
                 Err(error) => {
                     tracing::error!(%error, "outcomes kept on disk cannot be read just now");
                     if self.pause().await {
-                        return read_to;
+                        return Came { read_to, handled };
                     }
                     continue;
                 }
@@ -187,8 +197,9 @@ impl Replay<'_> {
                 match self.one(record).await {
                     Ended::OnRecord => log.settle(read_to),
                     Ended::Kept => {}
-                    Ended::Stopped => return read_to,
+                    Ended::Stopped => return Came { read_to, handled },
                 }
+                handled += 1;
                 self.pending.send_modify(|pending| *pending = pending.saturating_sub(1));
             }
         }
@@ -235,6 +246,12 @@ impl Replay<'_> {
             () = tokio::time::sleep(AGAIN.mul_f64(0.5 + 0.5 * jitter())) => false,
         }
     }
+}
+
+/// How far a replay has come: the last record's number, and how many there were.
+struct Came {
+    read_to: u64,
+    handled: usize,
 }
 
 /// What became of a kept outcome.

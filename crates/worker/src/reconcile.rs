@@ -19,15 +19,16 @@ use relink_core::Timestamp;
 use relink_core::id::WorkerId;
 use relink_core::reconcile::{due_in, wait_after_failures, window_start};
 use relink_store::{Store, StoreError};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// The name of the mark and of the turn.
 pub const MARK: &str = "reconcile";
 
-/// How long a turn lasts unless lengthened, which every page does.
+/// How long a turn lasts unless lengthened, which pages do once a third of it has passed.
 const TURN: Duration = Duration::from_secs(120);
 
 /// How soon to look again when somebody else has the turn.
@@ -138,6 +139,20 @@ struct Round {
     /// The store's time when it began.
     now: Timestamp,
     dry_run: bool,
+    /// When the turn was last taken or lengthened.
+    kept_at: Mutex<Instant>,
+}
+
+impl Round {
+    /// Whether the turn should be lengthened: a third of it has passed. Said once.
+    fn turn_ages(&self) -> bool {
+        let mut kept_at = self.kept_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let ages = kept_at.elapsed() >= TURN / 3;
+        if ages {
+            *kept_at = Instant::now();
+        }
+        ages
+    }
 }
 
 /// What one process remembers from round to round.
@@ -222,7 +237,9 @@ impl Reconciler {
         };
         let regular = window_start(mark.reached, mark.now, self.pace.first_look);
         let from = wish.since.unwrap_or(regular);
-        let done = self.compare(&Round { from, now: mark.now, dry_run: wish.dry_run }).await;
+        let kept_at = Mutex::new(Instant::now());
+        let round = Round { from, now: mark.now, dry_run: wish.dry_run, kept_at };
+        let done = self.compare(&round).await;
         if !wish.dry_run {
             // A shorter look back than usual leaves a gap before it.
             let whole = done.as_ref().is_ok_and(Tally::is_complete) && from <= regular;

@@ -6,8 +6,9 @@ use super::link::{Dialer, HEARTBEAT, Link};
 use crate::QueueError;
 use std::time::Duration;
 
-/// How long the broker may take an owner for alive that is gone without a word.
-pub const GHOST: Duration = Duration::from_secs(2 * HEARTBEAT as u64);
+/// How long the broker may take an owner for alive that is gone without a word: it looks once in
+/// each heartbeat, and gives a peer up at the second look in a row that finds nothing new.
+pub const GHOST: Duration = Duration::from_secs(3 * HEARTBEAT as u64);
 
 /// Between two looks whether the claim still holds.
 const EVERY: Duration = Duration::from_secs(3);

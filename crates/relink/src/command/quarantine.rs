@@ -250,10 +250,18 @@ impl Door {
     }
 }
 
+/// Only a receipt lets go of what is kept: something else may answer at that address.
+fn is_receipt(body: &[u8]) -> bool {
+    let said: Option<serde_json::Value> = serde_json::from_slice(body).ok();
+    said.is_some_and(|said| said.get("status").is_some_and(|status| status == "accepted"))
+}
+
 fn said(answer: &Answer) -> Result<String, Trouble> {
     match answer.status.as_u16() {
-        202 => Ok("accepted".to_owned()),
-        200 => Ok("accepted, and not an event of ours".to_owned()),
+        202 if is_receipt(&answer.body) => Ok("accepted".to_owned()),
+        status @ 200..=299 => Err(Trouble::This(format!(
+            "the answer was {status} and no receipt: is what answers there a receiver of Relink?"
+        ))),
         401 => Err(Trouble::All(Failure::failed(
             "the running receiver does not know the secret: restart it with this configuration",
         ))),

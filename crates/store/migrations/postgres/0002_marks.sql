@@ -1,4 +1,5 @@
--- How far something that comes round again has got, and whose turn it is.
+-- How far something that comes round again has got, and whose turn it is; and what old news is
+-- measured by.
 
 CREATE TABLE marks (
     name        TEXT COLLATE "C" PRIMARY KEY,
@@ -7,3 +8,6 @@ CREATE TABLE marks (
     taken_by    TEXT,
     taken_until BIGINT
 );
+
+-- A repair counts also when no case was open: news of before must not open one.
+CREATE INDEX signals_repaired ON signals (account_ref, applied_at) WHERE kind = 'repaired';

@@ -23,7 +23,7 @@ pub(crate) struct KnownSignal {
 pub(crate) struct SignalSnapshot {
     pub(crate) account: Option<Account>,
     pub(crate) open_case: Option<Case>,
-    /// The latest `closed_at` of its cases.
+    /// The latest `closed_at` of its cases, or its last repair if that is later.
     pub(crate) last_closed_at: Option<Timestamp>,
     /// Every notification of the open case.
     pub(crate) notifications: Vec<StoredNotification>,

@@ -5,6 +5,7 @@ use crate::changes::{BeginSnapshot, FinishSnapshot, PutSnapshot, SignalSnapshot,
 use crate::rows::StoredNotification;
 use crate::{AttemptRow, NonSendRow};
 use relink_core::id::CaseId;
+use relink_core::signal::SignalKind;
 
 /// After a signal of the same account.
 pub(super) fn carry_into_signal(snapshot: &mut SignalSnapshot, writes: &Writes) {
@@ -20,6 +21,9 @@ pub(super) fn carry_into_signal(snapshot: &mut SignalSnapshot, writes: &Writes) 
             snapshot.last_closed_at = snapshot.last_closed_at.max(case.closed_at);
             snapshot.notifications.clear();
         }
+    }
+    for signal in writes.signals.iter().filter(|new| new.row.signal.kind == SignalKind::Repaired) {
+        snapshot.last_closed_at = snapshot.last_closed_at.max(Some(signal.row.applied_at));
     }
     if let Some(case) = &snapshot.open_case {
         carry_notifications(case.id, &mut snapshot.notifications, writes);

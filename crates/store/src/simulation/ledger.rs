@@ -13,6 +13,7 @@ use relink_core::account::{Account, Contact};
 use relink_core::attempt::OutcomeKind;
 use relink_core::case::Case;
 use relink_core::id::{AccountRef, CaseId, ContactId, EventId, NotificationId};
+use relink_core::signal::SignalKind;
 use relink_core::time::whole_millis;
 use std::collections::BTreeMap;
 
@@ -176,7 +177,11 @@ impl Ledger {
 
     pub(super) fn last_closed_at(&self, account_ref: &AccountRef) -> Option<Timestamp> {
         let of = |stored: &&StoredCase| stored.case.account_ref == *account_ref;
-        self.cases.iter().filter(of).filter_map(|stored| stored.case.closed_at).max()
+        let ends = self.cases.iter().filter(of).filter_map(|stored| stored.case.closed_at);
+        let repairs = self.signals.values().map(|write| &write.row).filter(|row| {
+            row.signal.account_ref == *account_ref && row.signal.kind == SignalKind::Repaired
+        });
+        ends.chain(repairs.map(|row| row.applied_at)).max()
     }
 
     pub(super) fn notifications_of(&self, case: CaseId) -> Vec<StoredNotification> {

@@ -24,7 +24,7 @@ async fn several_programs_may_migrate_at_once(world: World) {
     for task in tasks {
         applied += task.await.unwrap();
     }
-    assert_eq!(applied, 2);
+    assert_eq!(applied, 3);
     fresh.store.check().await.unwrap();
 }
 

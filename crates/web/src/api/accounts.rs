@@ -8,9 +8,12 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use hyper::header::HeaderValue;
 use hyper::{StatusCode, header};
+use relink_core::Timestamp;
 use relink_core::account::AccountInput;
 use relink_core::case::CloseReason;
-use relink_core::id::{AccountRef, CaseId};
+use relink_core::id::{AccountRef, CaseId, EventId};
+use relink_core::seal::sha256_hex;
+use relink_core::signal::{Signal, SignalKind, SignalSource};
 use relink_core::time::since;
 use relink_http::body;
 use relink_store::{CaseHistory, OpenCase};
@@ -165,12 +168,35 @@ pub(crate) async fn relinked(
     State(shared): State<Shared>,
     reference: InPath,
 ) -> Result<Json<RelinkedView>, ApiError> {
-    let which = OpenCase::Account(account_ref(reference)?);
+    let account_ref = account_ref(reference)?;
+    let which = OpenCase::Account(account_ref.clone());
     let closed = shared.store.close_case(&which, CloseReason::Repaired).await?;
-    if let Some(id) = closed {
-        count(&shared, id).await;
+    match closed {
+        Some(id) => count(&shared, id).await,
+        // News of before may still be on its way, or be found in Cobalt's list tomorrow.
+        None => {
+            shared.store.apply_signals(&[repaired(account_ref, Timestamp::now())?]).await?;
+        }
     }
     Ok(Json(RelinkedView { closed_case: closed.map(|id| id.to_string()) }))
+}
+
+fn repaired(account_ref: AccountRef, now: Timestamp) -> Result<Signal, ApiError> {
+    let digest = sha256_hex(format!("{account_ref} {now}").as_bytes());
+    let event_id = EventId::parse(&format!("relinked:{digest}"))
+        .map_err(|error| ApiError::BadRequest(error.to_string()))?;
+    Ok(Signal {
+        event_id,
+        account_ref,
+        kind: SignalKind::Repaired,
+        source: SignalSource::AppReport,
+        occurred_at: now,
+        received_at: now,
+        emr_instance_domain: None,
+        error_type: None,
+        digest,
+        trace: None,
+    })
 }
 
 /// The case is closed whether or not the time it took can be read.

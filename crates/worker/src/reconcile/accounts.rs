@@ -16,10 +16,29 @@ const PAGE: usize = 100;
 /// sending need them too.
 const AT_ONCE: usize = 4;
 
+/// Accounts asked about without any answer before the round is given up. More than a customer
+/// loses at once, so that a block of accounts without a token hides nobody behind it.
+const UNANSWERED: u64 = 500;
+
 /// What asking about one account gave; `trouble` when it gave nothing.
 struct Asked {
     tally: Tally,
     trouble: Option<RoundError>,
+}
+
+/// `trouble` again, unless not one of the accounts had an answer.
+fn answered_at_all(
+    total: &Tally,
+    trouble: Option<RoundError>,
+) -> Result<Option<RoundError>, RoundError> {
+    let without = total.accounts_failed + total.accounts_refused;
+    match trouble {
+        Some(trouble) if without == total.accounts => {
+            let source = Box::new(trouble);
+            Err(RoundError::NoAccountAnswers { accounts: without, source })
+        }
+        trouble => Ok(trouble),
+    }
 }
 
 impl Reconciler {
@@ -27,11 +46,15 @@ impl Reconciler {
     pub(super) async fn by_account(&self, round: &Round) -> Result<Tally, RoundError> {
         let mut total = Tally::default();
         let mut after: Option<AccountRef> = None;
+        let mut last_trouble = None;
         loop {
             let accounts = self.store.accounts(after.as_ref(), PAGE).await?;
             let refs: Vec<AccountRef> =
                 accounts.into_iter().map(|stored| stored.account.account_ref).collect();
-            let Some(last) = refs.last() else { return Ok(total) };
+            let Some(last) = refs.last() else {
+                answered_at_all(&total, last_trouble)?;
+                return Ok(total);
+            };
             after = Some(last.clone());
             let mut page = Tally::default();
             let mut trouble = None;
@@ -45,15 +68,12 @@ impl Reconciler {
                 shown += page;
                 self.progress.send_replace(shown);
             }
-            let without = page.accounts_failed + page.accounts_refused;
-            if let Some(trouble) = trouble
-                && without == page.accounts
-            {
-                // The fault is none of theirs: asking about all the others would be answered so too.
-                let source = Box::new(trouble);
-                return Err(RoundError::NoAccountAnswers { accounts: without, source });
-            }
             total += page;
+            last_trouble = trouble.or(last_trouble);
+            // The fault is none of theirs: asking about all the others would be answered so too.
+            if total.accounts >= UNANSWERED {
+                last_trouble = answered_at_all(&total, last_trouble)?;
+            }
         }
     }
 

@@ -66,7 +66,8 @@ impl Reconciler {
     }
 
     async fn keep_turn(&self, round: &Round) -> Result<(), RoundError> {
-        if round.dry_run {
+        // Each is a commit; a page takes far less than a turn.
+        if round.dry_run || !round.turn_ages() {
             return Ok(());
         }
         let kept = self.store.take_turn(MARK, &self.worker, TURN).await?;
@@ -94,6 +95,8 @@ fn ours(
         if event.kind().is_none() {
             continue;
         }
+        // Taken for as old as can be, it is applied, and is never newer than a repair.
+        event.created_at.get_or_insert(round.from);
         if event.account_ref.is_none() {
             event.account_ref = whose.map(|whose| whose.account_ref.clone());
         }
