@@ -147,6 +147,24 @@ async fn late_news_of_what_was_mended_since_bothers_nobody(world: World) {
     assert_eq!(new.result, SignalResult::Opened);
 }
 
+async fn a_repair_counts_for_late_news_also_when_no_case_was_open(world: World) {
+    let missed = world.signal("missed", "acc", LoginRequired);
+    let in_one_batch = [
+        world.signal("mended before", "other", Repaired),
+        world.signal("missed before", "other", LoginRequired),
+    ];
+    world.advance(SETTLE);
+    world.apply(world.signal("mended", "acc", Repaired)).await;
+    world.advance(SETTLE);
+    assert_eq!(world.apply(missed).await.result, SignalResult::Stale);
+    let applied = world.store.apply_signals(&in_one_batch).await.unwrap();
+    let results: Vec<_> = applied.iter().map(|applied| applied.result).collect();
+    assert_eq!(results, [SignalResult::Noted, SignalResult::Stale]);
+    world.advance(SETTLE);
+    let new = world.apply(world.signal("new", "acc", LoginRequired)).await;
+    assert_eq!(new.result, SignalResult::Opened);
+}
+
 async fn a_batch_is_applied_in_its_order(world: World) {
     world.put(upsert("acc", vec![user()])).await;
     let batch = [
@@ -285,6 +303,7 @@ on_both!(
     a_repair_closes_the_case_and_cancels_what_it_planned,
     a_repair_of_nothing_is_noted,
     late_news_of_what_was_mended_since_bothers_nobody,
+    a_repair_counts_for_late_news_also_when_no_case_was_open,
     a_batch_is_applied_in_its_order,
     signals_at_the_same_moment_open_one_case,
     the_same_event_from_many_at_once_is_applied_once,

@@ -105,7 +105,7 @@ async fn a_newer_releases_message_is_kept_a_while_and_then_given_back() {
     world.planner().apply(vec![newer], &CancellationToken::new()).await;
     assert_eq!(begun.elapsed(), Duration::ZERO, "the planner itself goes on");
     let end = receipt.end_whenever().await;
-    assert_eq!((end, begun.elapsed()), (Some(Settlement::Retry), Duration::from_secs(120)));
+    assert_eq!((end, begun.elapsed()), (Some(Settlement::Retry), Duration::from_secs(180)));
 }
 
 #[tokio::test]

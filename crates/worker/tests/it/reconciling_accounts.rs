@@ -148,15 +148,28 @@ async fn an_account_that_is_refused_for_good_holds_nothing_up_and_one_without_an
 #[tokio::test]
 async fn when_no_account_is_answered_for_the_round_ends_early_and_says_why() {
     let world = World::new().await;
-    let list = by_account(&world, 150).await;
-    for n in 0..150 {
+    let list = by_account(&world, 601).await;
+    for n in 0..601 {
         list.fail(Some(&format!("t{n}")), 1, 1, &refusal(401));
     }
     let error = world.reconciler(&list).round(&Wish::default()).await.unwrap_err();
     let source = Box::new(RoundError::Cobalt(refusal(401)));
-    assert_eq!(error, RoundError::NoAccountAnswers { accounts: 100, source });
-    assert_eq!(list.pages().len(), 1 + 100);
+    assert_eq!(error, RoundError::NoAccountAnswers { accounts: 500, source });
+    assert_eq!(list.pages().len(), 1 + 500);
     assert_eq!(world.store.mark(MARK).await.unwrap().reached, None);
+}
+
+#[tokio::test]
+async fn a_block_of_accounts_that_are_refused_hides_nobody_behind_it() {
+    let world = World::new().await;
+    let list = by_account(&world, 120).await;
+    // By name, 99 comes last.
+    for n in (0..120).filter(|n| *n != 99) {
+        list.fail(Some(&format!("t{n}")), 1, 1, &refusal(404));
+    }
+    list.list_for("t99", missed("e99", "clinic_99", world.now()));
+    let tally = world.round(&world.reconciler(&list)).await;
+    assert_eq!((tally.accounts, tally.accounts_refused, tally.found), (120, 119, 1));
 }
 
 #[tokio::test]

@@ -101,6 +101,7 @@ impl EventList for Thief {
     async fn page(&self, filter: &EventFilter<'_>, page: u32) -> Result<EventsPage, CobaltError> {
         if page == 2 {
             self.clock.fetch_add(120_000, std::sync::atomic::Ordering::SeqCst);
+            tokio::time::advance(TURN).await;
             let other = WorkerId::parse("another/1").unwrap();
             self.store.take_turn(MARK, &other, TURN).await.unwrap().unwrap();
         }
@@ -108,7 +109,7 @@ impl EventList for Thief {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_worker_that_was_too_slow_stops_when_another_has_taken_over() {
     let world = World::new().await;
     let list = seven(&world);
