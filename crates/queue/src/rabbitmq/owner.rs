@@ -41,6 +41,11 @@ const QUEUE_GONE_PAUSE: Duration = Duration::from_secs(1);
 /// keeps and no longer serves.
 const QUIET: Duration = Duration::from_secs(10 * 60);
 
+/// So long without any message, the queue is asked whether some wait in it all the same: then the
+/// subscription is such a one, and is renewed at once. Well within the time after which what is due
+/// is published again.
+const LOOK: Duration = Duration::from_secs(20);
+
 /// How long an ended consumer's settlements are collected; they are there already.
 const LAST_WORDS: Duration = Duration::from_millis(50);
 
@@ -151,6 +156,7 @@ impl Owner {
         let mut in_hand = InHand::new();
         let mut taking = true;
         let mut quiet_until = Instant::now() + QUIET;
+        let mut look_at = Instant::now() + LOOK;
         while taking || !in_hand.is_empty() {
             let settled = tokio::select! {
                 biased;
@@ -168,14 +174,20 @@ impl Owner {
                 next = stream.next(), if taking => match next {
                     Some(Ok(message)) => {
                         quiet_until = Instant::now() + QUIET;
+                        look_at = Instant::now() + LOOK;
                         in_hand.push(self.give_out(message, stop.clone()));
                         Ok(None)
                     }
                     Some(Err(error)) => return Left::Fault(error.to_string()),
                     None => return Left::QueueGone,
                 },
-                () = tokio::time::sleep_until(quiet_until), if taking && in_hand.is_empty() => {
-                    return Left::Quiet;
+                () = tokio::time::sleep_until(look_at), if taking && in_hand.is_empty() => {
+                    look_at = Instant::now() + LOOK;
+                    match link.declare_topic(self.topic).await {
+                        Ok(0) if Instant::now() < quiet_until => Ok(None),
+                        Ok(_) => return Left::Quiet,
+                        Err(error) => Err(error),
+                    }
                 }
             };
             match settled {
