@@ -207,9 +207,15 @@ filter = "info"
     }
 }
 
-/// A port that is free now.
+/// A port that is free now, below those that the system gives out by itself: nobody is given it
+/// between this look and the program's start.
 fn free_port() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    loop {
+        let port = fastrand::u16(20_000..32_000);
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
+            return listener.local_addr().unwrap();
+        }
+    }
 }
 
 /// Where the PostgreSQL of the tests listens.
