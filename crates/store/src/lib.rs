@@ -10,6 +10,7 @@
 //! into them, so that they share one commit.
 
 mod audit;
+mod deliver;
 mod error;
 mod operator;
 mod types;
@@ -32,6 +33,9 @@ pub use audit::{
     AuditRequest, AuditStore, Audited, Found, LATE_AFTER, StoreCheck, UNCLAIMED_AFTER,
 };
 pub use clock::Clock;
+pub use deliver::{
+    Begin, BeginRequest, DeliveryStore, FinishRequest, Finished, LookUpRequest, OpenAttempt,
+};
 pub use error::StoreError;
 pub use grouped::Grouped;
 pub use marks::{Mark, MarkStore};
