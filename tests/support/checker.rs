@@ -95,7 +95,6 @@ impl Stage {
             acknowledged.iter().all(known).then_some(fates)
         })
         .await;
-        // The store's own invariants are checked here too as soon as `relink audit` exists.
         let verdict = count(ledger, &acknowledged, &fates);
         assert_kept(&fates, &verdict);
         assert_eq!(self.gauge("relink_sends_after_repair_total").await, Some(0));
@@ -104,6 +103,7 @@ impl Stage {
                 .then_some(())
         })
         .await;
+        self.assert_audited(patience).await;
         verdict
     }
 

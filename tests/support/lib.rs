@@ -14,6 +14,7 @@
 )]
 
 mod api;
+mod audit;
 mod checker;
 mod corner;
 mod ledger;
