@@ -2,6 +2,8 @@
 //! that writes at a bounded pace. A flood of forged requests can fill the queue, which is counted;
 //! it cannot make an answer wait, nor take the disk from the spool.
 
+use super::FolderError;
+use super::folder::Swept;
 use super::keep::{Candidate, Fate, Quarantine};
 use super::source::Source;
 use super::{MAX_BODY, SIGNATURE_LEN};
@@ -95,7 +97,7 @@ fn count(results: &Results, fate: Fate) {
 impl Keeper {
     /// Writes until `stop`, then what is waiting.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
-        self.off_the_runtime(|quarantine| quarantine.folder.remove_drafts()).await;
+        self.sweep(|quarantine| quarantine.folder.remove_drafts()).await;
         let mut sweep = tokio::time::interval(SWEEP);
         loop {
             let first = tokio::select! {
@@ -153,17 +155,30 @@ impl Keeper {
 
     async fn expire(&self) {
         let now = Timestamp::now();
-        let gone = self.off_the_runtime(move |quarantine| quarantine.expire(now)).await;
-        if let Some(gone) = gone.filter(|gone| *gone > 0) {
+        let gone = self.sweep(move |quarantine| quarantine.expire(now)).await;
+        if gone > 0 {
             tracing::info!(gone, "requests were kept in the quarantine for as long as they may be");
         }
+    }
+
+    /// Removes what has to go; answers how many went.
+    async fn sweep(
+        &self,
+        work: impl FnOnce(&Quarantine) -> Result<Swept, FolderError> + Send + 'static,
+    ) -> usize {
+        let Swept { gone, stayed, fault } = self.off_the_runtime(work).await.unwrap_or_default();
+        if let Some(error) = fault {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::error!(%error, cause, stayed, "files stay in the quarantine that had to go");
+        }
+        gone
     }
 
     /// Does something that waits for the disk. A fault of the disk is logged, and no more than
     /// that: what is in the quarantine was never promised to anybody.
     async fn off_the_runtime<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Quarantine) -> Result<T, super::FolderError> + Send + 'static,
+        work: impl FnOnce(&Quarantine) -> Result<T, FolderError> + Send + 'static,
     ) -> Option<T> {
         let quarantine = Arc::clone(&self.quarantine);
         match tokio::task::spawn_blocking(move || work(&quarantine)).await {
@@ -179,7 +194,7 @@ impl Keeper {
         }
     }
 
-    fn tell(&self, error: &super::FolderError) {
+    fn tell(&self, error: &FolderError) {
         if let Some(held_back) = self.lines.admit(Instant::now()) {
             let cause = std::error::Error::source(error).map(ToString::to_string);
             tracing::error!(%error, cause, held_back, "the quarantine cannot be used");
