@@ -116,9 +116,14 @@ struct Gathered {
     broken: bool,
 }
 
-fn read_csv(file: impl Read, country: Option<Country>) -> Result<AccountFile, Failure> {
+fn read_csv(mut file: impl Read, country: Option<Country>) -> Result<AccountFile, Failure> {
+    // Whole, as the accounts in it will be: lines are counted in it.
+    let mut text = Vec::new();
+    file.read_to_end(&mut text)
+        .map_err(|error| Failure::failed(format!("the file cannot be read: {error}")))?;
+    let mut lines = Lines { text: &text, read: 0, line: 1 };
     let mut builder = csv::ReaderBuilder::new();
-    let mut reader = builder.flexible(true).trim(csv::Trim::All).from_reader(BufReader::new(file));
+    let mut reader = builder.flexible(true).trim(csv::Trim::All).from_reader(text.as_slice());
     let header = reader
         .headers()
         .map_err(|error| {
@@ -138,7 +143,7 @@ fn read_csv(file: impl Read, country: Option<Country>) -> Result<AccountFile, Fa
     for record in reader.byte_records() {
         match record {
             Ok(record) => {
-                let line = record.position().map_or(0, csv::Position::line);
+                let line = lines.of(record.position());
                 let account_ref = record.get(column).unwrap_or_default().to_vec();
                 match csv_row(record, &header) {
                     Ok(row) => gather(row, line, country, &mut gathered, &mut read),
@@ -149,8 +154,7 @@ fn read_csv(file: impl Read, country: Option<Country>) -> Result<AccountFile, Fa
                 }
             }
             Err(error) => {
-                let line = error.position().map_or(0, csv::Position::line);
-                read.bad(line, place(&error));
+                read.bad(lines.of(error.position()), place(&error));
             }
         }
     }
@@ -160,6 +164,31 @@ fn read_csv(file: impl Read, country: Option<Country>) -> Result<AccountFile, Fa
         }
     }
     Ok(read)
+}
+
+/// The lines of a file, as an editor counts them. The reader's own count begins a row right behind
+/// the carriage return of the one before, and so at the end of a line.
+struct Lines<'a> {
+    text: &'a [u8],
+    /// So many bytes are counted.
+    read: usize,
+    /// The line that the next byte is on, from 1.
+    line: u64,
+}
+
+impl Lines<'_> {
+    /// The line on which the row begins that the reader found at `position`. Rows must be asked for
+    /// in their order.
+    fn of(&mut self, position: Option<&csv::Position>) -> u64 {
+        let begin = position.and_then(|at| usize::try_from(at.byte()).ok()).unwrap_or(self.read);
+        while let Some(byte) = self.text.get(self.read)
+            && (self.read < begin || matches!(byte, b'\r' | b'\n'))
+        {
+            self.line += u64::from(*byte == b'\n');
+            self.read += 1;
+        }
+        self.line
+    }
 }
 
 fn csv_row(record: csv::ByteRecord, header: &csv::StringRecord) -> Result<CsvRow, String> {
