@@ -38,6 +38,9 @@ mod load_tests;
 #[cfg(test)]
 mod manual_tests;
 
+#[cfg(test)]
+mod fuzz;
+
 pub use api_key::{NotAuthenticated, authenticate};
 pub use env::{Env, ProcessEnv};
 pub use load::{DEFAULT_PATH, Loaded, PATH_VARIABLE};
