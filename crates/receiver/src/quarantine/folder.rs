@@ -119,9 +119,9 @@ impl Folder {
     }
 
     /// How many there are.
-    pub(super) fn count(&self) -> usize {
+    pub(super) fn count(&self) -> Result<usize, FolderError> {
         let ours = |file: &fs::DirEntry| file.file_name().to_str().and_then(Name::of_file);
-        self.files().map_or(0, |files| files.iter().filter_map(ours).count())
+        Ok(self.files()?.iter().filter_map(ours).count())
     }
 
     /// Removes what a process that was killed had not finished writing. Only while no other

@@ -9,16 +9,15 @@ use super::source::Source;
 use super::{MAX_BODY, SIGNATURE_LEN};
 use crate::sampled::Sampled;
 use bytes::Bytes;
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use relink_core::Timestamp;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 /// Requests that wait to be written; at [`MAX_BODY`] each, 16 MiB at most.
@@ -32,6 +31,9 @@ const PACE: Duration = Duration::from_millis(100);
 
 /// Between two looks for what is too old.
 const SWEEP: Duration = Duration::from_secs(600);
+
+/// Between two counts of the folder: an operator's command removes from it too.
+const COUNT: Duration = Duration::from_secs(5);
 
 type Results = Family<[(&'static str, &'static str); 1], Counter>;
 
@@ -47,6 +49,7 @@ pub(crate) struct Keeper {
     queue: mpsc::Receiver<Candidate>,
     quarantine: Arc<Quarantine>,
     results: Results,
+    entries: Gauge,
     lines: Sampled,
 }
 
@@ -59,9 +62,21 @@ pub(crate) fn open(quarantine: Quarantine, registry: &mut Registry) -> (Inlet, K
         "Requests that failed their signature, by whether they were kept",
         results.clone(),
     );
-    let quarantine = Arc::new(quarantine);
-    registry.register_collector(Box::new(Entries(Arc::clone(&quarantine))));
-    let keeper = Keeper { queue, quarantine, results: results.clone(), lines: Sampled::default() };
+    let entries = Gauge::default();
+    registry.register(
+        "relink_quarantine_entries",
+        "Requests kept that failed their signature",
+        entries.clone(),
+    );
+    // Before the first scrape: one that answers 0 would look like a redrive.
+    count_entries(&quarantine, &entries);
+    let keeper = Keeper {
+        queue,
+        quarantine: Arc::new(quarantine),
+        results: results.clone(),
+        entries,
+        lines: Sampled::default(),
+    };
     (Inlet { queue: Some(sender), results }, keeper)
 }
 
@@ -94,11 +109,21 @@ fn count(results: &Results, fate: Fate) {
     results.get_or_create(&[("result", fate.as_str())]).inc();
 }
 
+/// Reads the folder, so never where a scrape or a request waits for it. One that cannot be read
+/// leaves the count as it was.
+fn count_entries(quarantine: &Quarantine, entries: &Gauge) {
+    if let Ok(count) = quarantine.folder.count() {
+        entries.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+}
+
 impl Keeper {
     /// Writes until `stop`, then what is waiting.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         self.sweep(|quarantine| quarantine.folder.remove_drafts()).await;
         let mut sweep = tokio::time::interval(SWEEP);
+        let mut counting = tokio::time::interval(COUNT);
+        counting.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let first = tokio::select! {
                 biased;
@@ -106,6 +131,11 @@ impl Keeper {
                 // Before the queue: a flood keeps that one ready for ever.
                 _ = sweep.tick() => {
                     self.expire().await;
+                    continue;
+                }
+                _ = counting.tick() => {
+                    // Whatever is done there ends with a count.
+                    self.off_the_runtime(|_| Ok(())).await;
                     continue;
                 }
                 candidate = self.queue.recv() => candidate,
@@ -174,14 +204,20 @@ impl Keeper {
         gone
     }
 
-    /// Does something that waits for the disk. A fault of the disk is logged, and no more than
-    /// that: what is in the quarantine was never promised to anybody.
+    /// Does something that waits for the disk, and counts what is there behind it. A fault of the
+    /// disk is logged, and no more than that: what is in the quarantine was never promised to
+    /// anybody.
     async fn off_the_runtime<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Quarantine) -> Result<T, FolderError> + Send + 'static,
     ) -> Option<T> {
-        let quarantine = Arc::clone(&self.quarantine);
-        match tokio::task::spawn_blocking(move || work(&quarantine)).await {
+        let (quarantine, entries) = (Arc::clone(&self.quarantine), self.entries.clone());
+        let done = move || {
+            let done = work(&quarantine);
+            count_entries(&quarantine, &entries);
+            done
+        };
+        match tokio::task::spawn_blocking(done).await {
             Ok(Ok(done)) => Some(done),
             Ok(Err(error)) => {
                 self.tell(&error);
@@ -199,23 +235,5 @@ impl Keeper {
             let cause = std::error::Error::source(error).map(ToString::to_string);
             tracing::error!(%error, cause, held_back, "the quarantine cannot be used");
         }
-    }
-}
-
-/// Counts the folder when it is scraped: an operator's command removes from it too.
-struct Entries(Arc<Quarantine>);
-
-impl std::fmt::Debug for Entries {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Entries")
-    }
-}
-
-impl Collector for Entries {
-    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
-        let gauge = ConstGauge::new(self.0.folder.count() as f64);
-        let help = "Requests kept that failed their signature";
-        let name = "relink_quarantine_entries";
-        gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
     }
 }

@@ -33,6 +33,23 @@ async fn a_request_under_an_unknown_secret_is_a_401_and_kept_as_it_came() {
 }
 
 #[tokio::test]
+async fn what_a_command_takes_away_is_no_longer_counted_and_a_scrape_reads_no_folder() {
+    let world = World::usual().await;
+    for id in ["e1", "e2", "e3"] {
+        assert_eq!(exchange(world.addr, &forged(id)).await.status, 401);
+    }
+    eventually("they are counted", || world.metric("relink_quarantine_entries") == 3.0).await;
+    let folder = world.folder().join("quarantine");
+    let one = std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+    std::fs::remove_file(one).unwrap();
+    eventually("one is gone", || world.metric("relink_quarantine_entries") == 2.0).await;
+    // Out of reach: what is known stays known, and is said all the same.
+    std::fs::rename(&folder, world.folder().join("elsewhere")).unwrap();
+    std::fs::write(&folder, "in the way").unwrap();
+    assert_eq!(world.metric("relink_quarantine_entries"), 2.0);
+}
+
+#[tokio::test]
 async fn what_cannot_be_ours_is_not_kept() {
     let world = World::usual().await;
     let signature = "0".repeat(64);
