@@ -8,6 +8,7 @@ use super::room::{Place, Room, room};
 use super::source::Source;
 use super::{Kept, Name};
 use bytes::Bytes;
+use relink_core::id::EventId;
 use relink_core::seal::{NonceBytes, SealKey};
 use relink_core::{Timestamp, time};
 use relink_queue::log::disk::Disk;
@@ -31,7 +32,7 @@ pub struct Limits {
 /// The quarantine as its receiver has it.
 pub struct Quarantine {
     pub(super) folder: Folder,
-    key: SealKey,
+    pub(super) key: SealKey,
     disk: Arc<dyn Disk>,
     limits: Limits,
 }
@@ -42,6 +43,8 @@ pub(crate) struct Candidate {
     pub(crate) received_at: Timestamp,
     pub(crate) source: Source,
     pub(crate) signature: String,
+    /// What the unsigned header calls the event.
+    pub(crate) webhook_id: Option<EventId>,
     pub(crate) body: Bytes,
 }
 
@@ -121,16 +124,20 @@ impl Quarantine {
 
     /// Keeps one, except for the folder's sync. `kept` is oldest first, before and behind.
     fn keep(&self, candidate: &Candidate, kept: &mut Vec<Kept>) -> Result<Fate, FolderError> {
-        let Candidate { received_at, source, signature, body } = candidate;
-        if relink_cobalt::claim(body).is_none() {
+        let Candidate { received_at, source, signature, webhook_id, body } = candidate;
+        if relink_cobalt::claim(body, None).is_none() {
             return Ok(Fate::NotOurs);
         }
         let name = Name::new(*received_at, source.tag(), signature, body);
         if kept.iter().any(|kept| kept.name.digest == name.digest) {
             return Ok(Fate::Repeated);
         }
-        let held =
-            Held { source: source.to_string(), signature: signature.clone(), body: body.clone() };
+        let held = Held {
+            source: source.to_string(),
+            signature: signature.clone(),
+            webhook_id: webhook_id.as_ref().map(EventId::to_string),
+            body: body.clone(),
+        };
         let file = self.seal(&name, &held).map_err(self.fault("seal into"))?;
         let bytes = file.len() as u64;
         let places: Vec<Place> = kept

@@ -36,6 +36,7 @@ fn candidate(n: u64, address: &str) -> Candidate {
         received_at: after(now(), Duration::from_millis(n)),
         source: Source::of(address.parse().ok(), &HeaderMap::new()),
         signature: "0f".repeat(32),
+        webhook_id: None,
         body: body.into(),
     }
 }
@@ -51,7 +52,7 @@ fn events(quarantine: &Quarantine) -> Vec<String> {
     let kept = quarantine.folder.list().unwrap();
     let id = |kept: &Kept| {
         let held = quarantine.folder.open(&key(), &kept.name).unwrap();
-        relink_cobalt::claim(&held.body).unwrap().event_id.unwrap().to_string()
+        relink_cobalt::claim(&held.body, None).unwrap().event_id.unwrap().to_string()
     };
     kept.iter().map(id).collect()
 }

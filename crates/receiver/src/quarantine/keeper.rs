@@ -3,6 +3,7 @@
 //! it cannot make an answer wait, nor take the disk from the spool.
 
 use super::FolderError;
+use super::arrival::{ARRIVAL_HEADER, arrival_of};
 use super::folder::Swept;
 use super::keep::{Candidate, Fate, Quarantine};
 use super::source::Source;
@@ -13,7 +14,12 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use relink_cobalt::event::EVENT_ID_HEADER;
+use relink_cobalt::verify::SIGNATURE_HEADER;
 use relink_core::Timestamp;
+use relink_core::id::EventId;
+use relink_core::seal::SealKey;
+use relink_http::HeaderMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -41,6 +47,8 @@ type Results = Family<[(&'static str, &'static str); 1], Counter>;
 #[derive(Default)]
 pub(crate) struct Inlet {
     queue: Option<mpsc::Sender<Candidate>>,
+    /// Opens what `relink quarantine redrive` says of a request.
+    key: Option<SealKey>,
     results: Results,
 }
 
@@ -70,6 +78,7 @@ pub(crate) fn open(quarantine: Quarantine, registry: &mut Registry) -> (Inlet, K
     );
     // Before the first scrape: one that answers 0 would look like a redrive.
     count_entries(&quarantine, &entries);
+    let key = Some(quarantine.key.clone());
     let keeper = Keeper {
         queue,
         quarantine: Arc::new(quarantine),
@@ -77,15 +86,18 @@ pub(crate) fn open(quarantine: Quarantine, registry: &mut Registry) -> (Inlet, K
         entries,
         lines: Sampled::default(),
     };
-    (Inlet { queue: Some(sender), results }, keeper)
+    (Inlet { queue: Some(sender), key, results }, keeper)
 }
 
 impl Inlet {
-    /// Hands in a request with the value of its signature header. What cannot be Cobalt's by its
+    /// Hands in a request. What cannot be Cobalt's by its
     /// looks is let go: no well-formed signature, no JSON object.
-    pub(crate) fn offer(&self, signature: Option<&str>, body: &Bytes, source: Source) {
+    pub(crate) fn offer(&self, headers: &HeaderMap, body: &Bytes, source: Source) {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let Some(queue) = &self.queue else { return };
-        let Some(signature) = signature.filter(|text| is_signature(text)) else { return };
+        let Some(signature) = text(SIGNATURE_HEADER).filter(|text| is_signature(text)) else {
+            return;
+        };
         if body.trim_ascii_start().first() != Some(&b'{') {
             return;
         }
@@ -93,11 +105,22 @@ impl Inlet {
             count(&self.results, Fate::TooLarge);
             return;
         }
-        let (signature, body) = (signature.to_owned(), body.clone());
-        let candidate = Candidate { received_at: Timestamp::now(), source, signature, body };
+        let candidate = Candidate {
+            received_at: Timestamp::now(),
+            source,
+            signature: signature.to_owned(),
+            webhook_id: text(EVENT_ID_HEADER).and_then(|id| EventId::parse(id).ok()),
+            body: body.clone(),
+        };
         if queue.try_send(candidate).is_err() {
             count(&self.results, Fate::Dropped);
         }
+    }
+
+    /// When a request that is sent in again from the quarantine first came; `None` for any other.
+    pub(crate) fn first_arrival(&self, headers: &HeaderMap, body: &[u8]) -> Option<Timestamp> {
+        let pass = headers.get(ARRIVAL_HEADER)?.to_str().ok()?;
+        arrival_of(self.key.as_ref()?, pass, body)
     }
 }
 

@@ -6,11 +6,12 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use relink_cobalt::Verifier;
 use relink_config::{ApiKey, ApiRole, ReplyAfter, SpoolKey, WebhookSecret};
+use relink_core::Timestamp;
 use relink_core::masked::Secret;
 use relink_core::seal::{KEY_LEN, SealKey};
 use relink_http::server::bind;
 use relink_queue::log::{LogOptions, SegmentLog};
-use relink_receiver::quarantine::{Folder, Held, Kept, Limits, Quarantine};
+use relink_receiver::quarantine::{Folder, Held, Kept, Limits, Quarantine, arrival_pass};
 use relink_receiver::{Parts, Receiver, RunError};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -151,6 +152,11 @@ impl World {
     /// One of it, opened.
     pub(crate) fn held(&self, kept: &Kept) -> Held {
         Folder::in_data_dir(self.dir.path()).open(&spool_key(), &kept.name).unwrap()
+    }
+
+    /// What the command that sends a request in again proves its arrival with.
+    pub(crate) fn arrival_pass(&self, at: Timestamp, body: &str) -> String {
+        arrival_pass(&spool_key(), at, body.as_bytes()).unwrap()
     }
 
     /// The count of what became of requests that failed their signature.
