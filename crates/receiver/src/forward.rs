@@ -89,16 +89,24 @@ impl Forwarder {
         }
     }
 
-    /// Forwards until `stop`, then tries once more what is left. Ends within [`LAST_TRY`] of
-    /// `stop`; a publish given up half-way is done again after the next start.
-    pub(crate) async fn run(mut self, stop: CancellationToken) {
+    /// Forwards from `go` until `stop`, then tries once more what is left. Ends within
+    /// [`LAST_TRY`] of `stop`; a publish given up half-way is done again after the next start.
+    /// Without `go` everything stays where it is.
+    pub(crate) async fn run(mut self, go: CancellationToken, stop: CancellationToken) {
         let spool = self.spool.clone();
+        let forwarding = async {
+            tokio::select! {
+                biased;
+                () = go.cancelled() => self.forward(&stop).await,
+                () = stop.cancelled() => {}
+            }
+        };
         let out_of_time = async {
             stop.cancelled().await;
             sleep(LAST_TRY).await;
         };
         tokio::select! {
-            () = self.forward(&stop) => {}
+            () = forwarding => {}
             () = out_of_time => {}
         }
         let pending = spool.stats().pending;

@@ -55,6 +55,8 @@ pub struct Receiver {
     keeper: Option<Keeper>,
     spool: SegmentLog,
     limits: Limits,
+    /// Given when events may leave the spool.
+    go: CancellationToken,
 }
 
 /// Why a receiver ended without being told to. The spool is intact; start it again.
@@ -99,7 +101,16 @@ impl Receiver {
             drain: DRAIN,
             ..Limits::default()
         };
-        Self { desk: Arc::new(desk), forwarder, keeper, spool, limits }
+        let go = CancellationToken::new();
+        go.cancel();
+        Self { desk: Arc::new(desk), forwarder, keeper, spool, limits, go }
+    }
+
+    /// Takes events at once, and hands them on only from `go` on: a receiver that is stopped before
+    /// leaves them in its spool.
+    #[must_use]
+    pub fn forwarding_after(self, go: CancellationToken) -> Self {
+        Self { go, ..self }
     }
 
     /// Serves `listener` and forwards until `shutdown`, then leaves it in its way and ends within
@@ -113,7 +124,7 @@ impl Receiver {
         listener: impl Into<Listener>,
         shutdown: CancellationToken,
     ) -> Result<(), RunError> {
-        let Self { desk, forwarder, keeper, spool, limits } = self;
+        let Self { desk, forwarder, keeper, spool, limits, go } = self;
         let stop_serving = shutdown.child_token();
         let stop_forwarding = CancellationToken::new();
         let forwarding = tokio::spawn({
@@ -122,7 +133,7 @@ impl Receiver {
             let stop = stop_forwarding.clone();
             async move {
                 let _end = end;
-                forwarder.run(stop).await;
+                forwarder.run(go, stop).await;
             }
         });
         let stop_keeping = CancellationToken::new();

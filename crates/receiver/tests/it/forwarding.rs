@@ -6,7 +6,9 @@ use relink_core::id::EventId;
 use relink_core::retry::reconnect_wait;
 use relink_queue::PublishFault;
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
 
 #[tokio::test]
 async fn what_the_queue_could_not_take_is_forwarded_when_it_is_back() {
@@ -108,6 +110,23 @@ async fn an_idle_forwarder_does_nothing() {
         world.forwarded().await;
         assert_eq!(world.queue.calls(), n, "one for each event, and none in between");
     }
+}
+
+#[tokio::test]
+async fn nothing_leaves_the_spool_before_it_may() {
+    let go = CancellationToken::new();
+    let setup = || Setup { go: Some(go.clone()), ..Setup::default() };
+    let world = World::start(setup()).await;
+    let queue = Arc::clone(&world.queue);
+    assert_eq!(world.webhook(&event("early")).await.status, 202);
+    let dir = world.stop().await;
+    assert_eq!(queue.calls(), 0, "not even for a last time");
+    let world = World::start_in(dir, setup()).await;
+    assert_eq!(world.webhook(&event("late")).await.status, 202);
+    assert_eq!(world.pending(), 2);
+    go.cancel();
+    world.forwarded().await;
+    assert_eq!(world.queue.stored_ids(), ["early", "late"]);
 }
 
 #[tokio::test]

@@ -36,6 +36,8 @@ pub(crate) struct Setup {
     pub(crate) quarantine_max: u64,
     pub(crate) quarantine_keep: Duration,
     pub(crate) secrets: Vec<WebhookSecret>,
+    /// When events may leave the spool; at once without.
+    pub(crate) go: Option<CancellationToken>,
 }
 
 impl Default for Setup {
@@ -54,6 +56,7 @@ impl Default for Setup {
                 secret: Secret::new(SECRET),
                 not_after: None,
             }],
+            go: None,
         }
     }
 }
@@ -122,7 +125,10 @@ impl World {
             queue: Arc::new(Handle(Arc::clone(&setup.queue))),
         };
         let mut registry = Registry::default();
-        let receiver = Receiver::build(parts, &mut registry);
+        let mut receiver = Receiver::build(parts, &mut registry);
+        if let Some(go) = setup.go {
+            receiver = receiver.forwarding_after(go);
+        }
         let listener = bind(config.listen).await.unwrap();
         let addr = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
