@@ -9,7 +9,7 @@ use relink_config::{ApiKey, ApiRole, ReplyAfter, SpoolKey, WebhookSecret};
 use relink_core::Timestamp;
 use relink_core::masked::Secret;
 use relink_core::seal::{KEY_LEN, SealKey};
-use relink_http::server::bind;
+use relink_http::listener::{Listener, bind};
 use relink_queue::log::{LogOptions, SegmentLog};
 use relink_receiver::quarantine::{Folder, Held, Kept, Limits, Quarantine, arrival_pass};
 use relink_receiver::{Parts, Receiver, RunError};
@@ -38,6 +38,8 @@ pub(crate) struct Setup {
     pub(crate) secrets: Vec<WebhookSecret>,
     /// When events may leave the spool; at once without.
     pub(crate) go: Option<CancellationToken>,
+    /// Whether somebody else keeps the socket open.
+    pub(crate) kept_socket: bool,
 }
 
 impl Default for Setup {
@@ -57,6 +59,7 @@ impl Default for Setup {
                 not_after: None,
             }],
             go: None,
+            kept_socket: false,
         }
     }
 }
@@ -129,7 +132,13 @@ impl World {
         if let Some(go) = setup.go {
             receiver = receiver.forwarding_after(go);
         }
-        let listener = bind(config.listen).await.unwrap();
+        let listener = match setup.kept_socket {
+            true => {
+                let socket = std::net::TcpListener::bind(config.listen).unwrap();
+                Listener::inherited(socket).unwrap()
+            }
+            false => bind(config.listen).await.unwrap().into(),
+        };
         let addr = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let running = tokio::spawn(receiver.run(listener, shutdown.clone()));
