@@ -1,11 +1,11 @@
 //! A wrong webhook secret in the configuration: every event is refused, and none of them is lost
 //! once the secret is put right.
 
+use relink_core::Timestamp;
+use relink_http::Method;
 use relink_tests::{
     Api, Corner, Engines, Relink, Sender, WEBHOOK_SECRET, eventually, login_required,
 };
-use relink_core::Timestamp;
-use relink_http::Method;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -219,7 +219,10 @@ fn drafts_of_a_killed_process_go_and_strange_files_stay_out_of_it() {
     let draft = quarantine.folder.file(&quarantine.folder.list().unwrap()[0].name);
     fs::write(draft.with_extension("new"), "half").unwrap();
     fs::write(folder.join("notes.txt"), "an operator's").unwrap();
-    assert_eq!((quarantine.folder.count().unwrap(), quarantine.folder.list().unwrap().len()), (1, 1));
+    assert_eq!(
+        (quarantine.folder.count().unwrap(), quarantine.folder.list().unwrap().len()),
+        (1, 1)
+    );
     quarantine.folder.remove_drafts().unwrap();
     assert_eq!(fs::read_dir(folder).unwrap().count(), 2);
     assert_eq!(events(&quarantine), ["evt-0"]);

@@ -15,9 +15,7 @@ use relink_core::seal::SealKey;
 use relink_http::client::{Answer, HttpClient, Limits};
 use relink_http::header::{CONTENT_TYPE, HeaderValue};
 use relink_http::{HeaderMap, Method};
-use relink_receiver::quarantine::{
-    ARRIVAL_HEADER, Folder, Held, Kept, OpenError, arrival_pass,
-};
+use relink_receiver::quarantine::{ARRIVAL_HEADER, Folder, Held, Kept, OpenError, arrival_pass};
 use serde::Serialize;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
