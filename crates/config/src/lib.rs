@@ -18,6 +18,7 @@ mod address;
 mod ask;
 mod key;
 mod kind;
+mod kinds;
 mod reader;
 mod secret;
 mod sections;

@@ -4,7 +4,8 @@
 //! No error says what was found, only where: a value that does not fit is never repeated.
 
 use crate::ask::Ask;
-use crate::kind::{Fault, Raw, Shape, plain_text};
+use crate::kind::{Fault, Raw, Shape};
+use crate::kinds::plain_text;
 use crate::reader::{Section, Written};
 use relink_core::masked::Secret;
 use serde_json::{Value, json};
