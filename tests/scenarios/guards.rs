@@ -62,24 +62,55 @@ async fn a_second_machine_with_sqlite_refuses_and_the_first_works_on() {
     let first = start(&["work"]).await;
     // A second process of the same machine is welcome.
     let beside = start(&["work", "--only", "email"]).await;
-    let (code, said) = refused(two, &["work"]).await;
+    let whole = a_whole_second_machine_is_refused(&corner, &postgres);
+    let ((code, said), third) = tokio::join!(refused(two, &["work"]), whole);
     assert_eq!(code, Some(64), "{said}");
     for part in ["another machine", "postgres://", "queue.rabbitmq.prefix", "owner.sqlite"] {
         assert!(said.contains(part), "no {part} in {said}");
     }
 
     let (_receiver, _web) = (start(&["receive"]).await, start(&["web"]).await);
+    let api = Api::new(&corner);
+    assert_eq!(api.cases().await.len(), 0, "what it took is nobody's yet");
+    // Told to receive only, it hands on what it took.
+    let third = Relink::start(corner.folder.path(), &third, &["receive"]);
+    eventually("the first machine to plan it", || async {
+        (api.cases().await.len() == 1).then_some(())
+    })
+    .await;
+    drop(third);
     let posted = post_alone(corner.receiver, &login_required("evt-1", "account-1")).await;
     assert_eq!(posted.unwrap().0, 202);
-    let api = Api::new(&corner);
     eventually("the first machine to plan", || async {
-        (api.cases().await.len() == 1).then_some(())
+        (api.cases().await.len() == 2).then_some(())
     })
     .await;
     for mut process in [first, beside] {
         process.ask_to_stop();
         assert_eq!(process.ended().await, Some(0));
     }
+}
+
+/// A machine with all roles takes events while it finds out that it must not be there: they stay in
+/// its spool. Answers its configuration.
+async fn a_whole_second_machine_is_refused(corner: &Corner, postgres: &str) -> PathBuf {
+    let (config, receiver) = corner.another_receiver();
+    let text = std::fs::read_to_string(&config).unwrap();
+    assert!(text.contains(postgres));
+    std::fs::write(&config, text.replace(postgres, "url = \"sqlite:relink.db\"")).unwrap();
+    let mut process = Relink::start(corner.folder.path(), &config, &["run"]);
+    let event = login_required("evt-0", "account-0");
+    eventually("a receipt", || async {
+        let posted = post_alone(receiver, &event).await.ok()?;
+        (posted.0 == 202).then_some(())
+    })
+    .await;
+    assert_eq!(process.ended().await, Some(64), "{}", process.log());
+    let log = process.log();
+    for part in ["another machine", "stay in the spool"] {
+        assert!(log.contains(part), "no {part} in {log}");
+    }
+    config
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,10 +1,13 @@
 //! A wrong webhook secret in the configuration: every event is refused, and none of them is lost
 //! once the secret is put right.
 
+use relink_core::Timestamp;
+use relink_http::Method;
 use relink_tests::{
     Api, Corner, Engines, Relink, Sender, WEBHOOK_SECRET, eventually, login_required,
 };
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 const ONE_STEP: &str = r#"
@@ -61,9 +64,12 @@ fn event(number: usize) -> String {
 /// Everything is refused under the wrong secret and kept, and nothing of it can be read.
 async fn refused_and_kept(corner: &Corner) {
     let sender = Sender::new(&format!("http://{}", corner.receiver));
-    for number in 0..EVENTS {
+    for number in 1..EVENTS {
         assert_eq!(sender.post(&event(number)).await, Some(401));
     }
+    // One that only its header names.
+    let nameless = event(0).replace("\"id\":\"evt-0\",", "");
+    assert_eq!(sender.naming("evt-0").post(&nameless).await, Some(401));
     eventually("all to be kept", || async { (files(corner).len() == EVENTS).then_some(()) }).await;
     let listed = rows(corner, &["list"]);
     for number in 0..EVENTS {
@@ -105,6 +111,20 @@ async fn kept_until_accepted(corner: &Corner, old: Relink) -> Relink {
     process
 }
 
+/// What is sent in again keeps its name and the moment in which it first came.
+async fn as_they_came(api: &Api, before: Timestamp) {
+    let mut names = BTreeSet::new();
+    for case in api.cases().await {
+        let path = format!("/v1/cases/{}", case["id"].as_str().unwrap());
+        let (_, case) = api.call(Method::GET, &path, None).await.unwrap();
+        let signal = &case["signals"][0];
+        let received_at: Timestamp = signal["received_at"].as_str().unwrap().parse().unwrap();
+        assert!(received_at < before, "{signal}");
+        names.insert(signal["event_id"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(names, (0..EVENTS).map(|number| format!("evt-{number}")).collect());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_secret_loses_nothing_once_it_is_put_right() {
     let corner = Corner::new(Engines::Embedded, ONE_STEP).await;
@@ -118,6 +138,7 @@ async fn a_wrong_secret_loses_nothing_once_it_is_put_right() {
         api.register(&format!("account-{number}"), number).await;
     }
     refused_and_kept(&corner).await;
+    let refused = Timestamp::now();
     set_secret(&corner, "a wrong secret", WEBHOOK_SECRET);
     let _process = kept_until_accepted(&corner, process).await;
 
@@ -134,6 +155,8 @@ async fn a_wrong_secret_loses_nothing_once_it_is_put_right() {
         (corner.inbox.all().len() == EVENTS).then_some(())
     })
     .await;
+
+    as_they_came(&api, refused).await;
 
     // One that came back changes nothing, and a damaged one harms nobody.
     std::fs::write(&again, saved.0).unwrap();

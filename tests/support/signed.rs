@@ -57,6 +57,7 @@ pub struct Sender {
     url: String,
     client: HttpClient,
     key: hmac::Key,
+    webhook_id: Option<String>,
 }
 
 impl Sender {
@@ -67,7 +68,14 @@ impl Sender {
             url: format!("{receiver_url}/webhooks/cobalt"),
             client: HttpClient::new(limits).unwrap(),
             key: hmac::Key::new(hmac::HMAC_SHA256, WEBHOOK_SECRET.as_bytes()),
+            webhook_id: None,
         }
+    }
+
+    /// Names the event in a header too.
+    #[must_use]
+    pub fn naming(self, webhook_id: &str) -> Self {
+        Self { webhook_id: Some(webhook_id.to_owned()), ..self }
     }
 
     /// Signs `signed` and posts `body`, which are usually the same.
@@ -80,6 +88,9 @@ impl Sender {
         headers.insert(header::CONTENT_TYPE, "application/json".parse().unwrap());
         headers.insert("cobalt-verification", signature.parse().unwrap());
         headers.insert("webhook-attempt", "1".parse().unwrap());
+        if let Some(id) = &self.webhook_id {
+            headers.insert("webhook-id", id.parse().unwrap());
+        }
         self.client.call(Method::POST, &self.url, headers, Bytes::from(body.to_owned())).await
     }
 

@@ -14,21 +14,23 @@ use relink_core::signal::SignalKind;
 pub struct Claim {
     /// The kind that its type stands for.
     pub kind: SignalKind,
-    /// Its id; the hash of the body when it names none.
+    /// Its id; the header's when it names none, and without that the hash of the body.
     pub event_id: Option<EventId>,
     /// The account it is about, if it names one.
     pub account_ref: Option<AccountRef>,
 }
 
-/// Reads the claim of a body; `None` when it is no JSON object with the type of an event of ours.
-pub fn claim(body: &[u8]) -> Option<Claim> {
+/// Reads the claim of a body that came with this value of
+/// [`EVENT_ID_HEADER`](crate::event::EVENT_ID_HEADER); `None` when it is no JSON object with the
+/// type of an event of ours.
+pub fn claim(body: &[u8], webhook_id: Option<&str>) -> Option<Claim> {
     let json = Json::parse(body).ok()?;
     let kind = kind_of(&json.get("type")?.as_text()?)?;
     let digest = sha256_hex(stringify(&json).as_bytes());
     let mut oddities = Vec::new();
     Some(Claim {
         kind,
-        event_id: event_id(&json, None, &digest, &mut oddities).ok(),
+        event_id: event_id(&json, webhook_id, &digest, &mut oddities).ok(),
         account_ref: account_ref(&json, &mut oddities).ok(),
     })
 }
@@ -40,11 +42,14 @@ mod tests {
     #[test]
     fn an_event_of_ours_is_named_and_anything_else_is_not() {
         let body = br#"{"id":"evt-1","type":"access_token.login_required","access_token_reference_id":"clinic_1"}"#;
-        let known = claim(body).unwrap();
+        let known = claim(body, Some("msg-1")).unwrap();
         assert_eq!(known.kind, SignalKind::LoginRequired);
         assert_eq!(known.event_id.unwrap().as_str(), "evt-1");
         assert_eq!(known.account_ref.unwrap().as_str(), "clinic_1");
-        let bare = claim(br#"{"type":"login_required"}"#).unwrap();
+        let bare = br#"{"type":"login_required"}"#;
+        let named = claim(bare, Some("msg-1")).unwrap();
+        assert_eq!(named.event_id.unwrap().as_str(), "msg-1");
+        let bare = claim(bare, None).unwrap();
         assert!(bare.event_id.unwrap().as_str().starts_with("sha256:"));
         assert_eq!(bare.account_ref, None);
         for other in [
@@ -55,14 +60,14 @@ mod tests {
             b"{\"type\":\"patient.created\"}",
             b"{\"type\":\"login_required\"",
         ] {
-            assert_eq!(claim(other), None, "{other:?}");
+            assert_eq!(claim(other, None), None, "{other:?}");
         }
     }
 
     proptest::proptest! {
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..400)) {
-            let _ = claim(&bytes);
+            let _ = claim(&bytes, None);
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The kinds that name a place: URLs, socket addresses, mailboxes, phone numbers, host names.
 //! What passes here can be put into a header, a link or a command line as it is.
 
-use crate::kind::{Fault, Kind, Shape, plain_text};
+use crate::kind::{Fault, Kind, Shape};
+use crate::kinds::plain_text;
 use crate::types::Mailbox;
 use relink_core::masked::{EmailAddress, PhoneNumber};
 use std::net::{IpAddr, SocketAddr};

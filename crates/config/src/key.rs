@@ -32,7 +32,9 @@ impl Unknown {
     /// The fault, with the key that was most likely meant: first by spelling, then by place.
     /// Its value stays out: it may be a secret under a misspelt name.
     pub(crate) fn problem(self, known: &[Key]) -> Problem {
-        let name: String = self.name.chars().flat_map(char::escape_debug).take(40).collect();
+        let shown: String = self.name.chars().flat_map(char::escape_debug).take(40).collect();
+        // Without its quotes nobody would see it.
+        let name = if shown.trim().is_empty() { format!("\"{shown}\"") } else { shown };
         let (key, what) = match self.table.as_str() {
             "" => (name, "is not a table or key that is known".to_owned()),
             table => {

@@ -18,6 +18,7 @@ mod address;
 mod ask;
 mod key;
 mod kind;
+mod kinds;
 mod reader;
 mod secret;
 mod sections;
@@ -37,6 +38,9 @@ mod load_tests;
 
 #[cfg(test)]
 mod manual_tests;
+
+#[cfg(test)]
+mod fuzz;
 
 pub use api_key::{NotAuthenticated, authenticate};
 pub use env::{Env, ProcessEnv};

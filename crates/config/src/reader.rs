@@ -8,6 +8,7 @@ use crate::ask::Ask;
 use crate::key::{Key, Unknown};
 use crate::kind::{Fault, Raw};
 use crate::{Env, Problem};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -25,6 +26,9 @@ pub(crate) struct Report {
 /// The text, the surroundings, and what has been found so far.
 pub(crate) struct Reader<'a> {
     text: &'a str,
+    /// Where its lines end: counting them again for each fault takes minutes on a large file that
+    /// is no TOML.
+    line_ends: Vec<usize>,
     pub(crate) base_dir: &'a Path,
     pub(crate) env: &'a dyn Env,
     pub(crate) report: Report,
@@ -77,7 +81,8 @@ pub(crate) fn known_keys<T>(walk: fn(&mut Section<'_, '_>) -> Option<T>) -> Vec<
 impl<'a> Reader<'a> {
     fn new(text: &'a str, base_dir: &'a Path, env: &'a dyn Env) -> Self {
         let (report, keys, unknown) = (Report::default(), None, Vec::new());
-        Self { text, base_dir, env, report, keys, unknown }
+        let line_ends = text.match_indices('\n').map(|(at, _)| at).collect();
+        Self { text, line_ends, base_dir, env, report, keys, unknown }
     }
 
     fn walk<T>(
@@ -100,26 +105,29 @@ impl<'a> Reader<'a> {
 
     /// The parser's own words, with line and column, without the line itself: it may be a secret.
     fn syntax(&mut self, errors: &[toml::de::Error]) {
+        let mut seen = BTreeSet::new();
         for error in errors {
             let at = error.span().map_or(0, |span| span.start);
+            let line = self.line_at(at);
+            // The first fault of a line is the cause of the others more often than not.
+            if !seen.insert(line) {
+                continue;
+            }
             let column = self.text.get(..at).map_or(1, |before| {
                 before.rsplit('\n').next().unwrap_or_default().chars().count() + 1
             });
-            let problem = Problem {
+            self.report.problems.push(Problem {
                 key: format!("column {column}"),
-                line: Some(self.line_at(at)),
+                line: Some(line),
                 value: None,
                 what: format!("is not valid TOML: {}", error.message()),
                 remedy: "correct the syntax there; nothing else has been checked yet".to_owned(),
-            };
-            if !self.report.problems.iter().any(|known| known.line == problem.line) {
-                self.report.problems.push(problem);
-            }
+            });
         }
     }
 
     fn line_at(&self, offset: usize) -> usize {
-        self.text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
+        self.line_ends.partition_point(|end| *end < offset) + 1
     }
 
     fn finished(mut self, known: &[Key]) -> Report {

@@ -5,6 +5,7 @@
 
 use crate::ask::Ask;
 use crate::kind::{Fault, Raw, Shape};
+use crate::kinds::plain_text;
 use crate::reader::{Section, Written};
 use relink_core::masked::Secret;
 use serde_json::{Value, json};
@@ -217,12 +218,20 @@ fn source_of(value: &DeValue<'_>) -> Result<Source, Fault> {
     };
     let source = match (text(table, "env"), text(table, "file")) {
         (Some(name), None) if !name.is_empty() => Some(Source::Env(name)),
-        (None, Some(path)) if !path.is_empty() => Some(Source::File(PathBuf::from(path))),
+        (None, Some(path)) if !path.is_empty() => Some(Source::File(path_of(&path)?)),
         (Some(_) | None, Some(_) | None) => None,
     };
     source.filter(|_| table.len() == 1).ok_or_else(|| {
         Fault::new("is a table without exactly one of env and file, as text", REMEDY).hidden()
     })
+}
+
+/// A path that can be shown: it is named in faults, which are read in terminals.
+fn path_of(path: &str) -> Result<PathBuf, Fault> {
+    let shown = plain_text(&Raw::Text(path), 4096).map_err(|Fault { what, remedy, .. }| {
+        Fault::new(format!("comes from a file, and the path {what}"), remedy).hidden()
+    })?;
+    Ok(PathBuf::from(shown))
 }
 
 /// Whether a URL carries a password, other than the one every new RabbitMQ has.

@@ -1,8 +1,15 @@
 //! The checked configuration.
 
+mod access;
+mod channels;
+mod storage;
+
+pub use access::*;
+pub use channels::*;
+pub use storage::*;
+
 use relink_core::masked::Secret;
-use relink_core::policy::{EnabledChannels, OnUnknown, Policy, Rules};
-use relink_core::seal::KeyRing;
+use relink_core::policy::{EnabledChannels, Policy, Rules};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -131,206 +138,6 @@ pub struct Work {
 pub struct Admin {
     /// `/livez`, `/readyz`, `/metrics`.
     pub listen: SocketAddr,
-}
-
-/// `[queue]`
-#[derive(Debug, Clone)]
-pub enum Queue {
-    /// A durable log in the data folder, for one process.
-    Embedded,
-    /// RabbitMQ 3.10 or later.
-    RabbitMq(RabbitMq),
-}
-
-/// `[queue.rabbitmq]`
-#[derive(Debug, Clone)]
-pub struct RabbitMq {
-    /// Tried in turn. Each may hold a password, hence secret.
-    pub urls: Vec<Secret>,
-    /// Exchange name and prefix of every queue.
-    pub prefix: String,
-    /// Messages published and not yet confirmed at once.
-    pub publish_window: usize,
-}
-
-/// `[store]`
-#[derive(Debug, Clone)]
-pub enum Store {
-    /// A file, already resolved against `data_dir`.
-    Sqlite(PathBuf),
-    /// A server.
-    Postgres(Postgres),
-}
-
-/// PostgreSQL's part of `[store]`.
-#[derive(Debug, Clone)]
-pub struct Postgres {
-    /// `postgres://user@host/db`, which may hold a password.
-    pub url: Secret,
-    /// `disable` or `verify-full`.
-    pub tls: PgTls,
-    /// Connections at most.
-    pub max_connections: usize,
-}
-
-/// How PostgreSQL connections are secured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PgTls {
-    /// In the clear: loopback and private networks only.
-    Disable,
-    /// Encrypted, with the certificate and the host name checked.
-    VerifyFull,
-}
-
-/// `[cobalt]`
-#[derive(Debug, Clone)]
-pub struct Cobalt {
-    /// `https://api.usecobalt.com`, without `/v1`.
-    pub api_url: String,
-    /// Cobalt's Link script.
-    pub link_script_url: String,
-    /// Header `client_id`; one pair of surrounding quotes and white space is stripped.
-    pub client_id: Option<Secret>,
-    /// Header `client_secret`; the same.
-    pub client_secret: Option<Secret>,
-    /// Every live secret is tried.
-    pub webhook_secrets: Vec<WebhookSecret>,
-    /// How often Cobalt is asked for events that no webhook brought; zero for never.
-    pub reconcile_every: Duration,
-    /// How far back the very first of these looks.
-    pub reconcile_first: Duration,
-}
-
-impl Cobalt {
-    /// Whether Cobalt is asked for missed events: often enough, and with credentials.
-    pub fn reconciles(&self) -> bool {
-        let credentials = self.client_id.is_some() && self.client_secret.is_some();
-        credentials && !self.reconcile_every.is_zero()
-    }
-}
-
-/// `[[cobalt.webhook_secrets]]`
-#[derive(Debug, Clone)]
-pub struct WebhookSecret {
-    /// Names the secret in logs and metrics.
-    pub id: String,
-    /// The secret.
-    pub secret: Secret,
-    /// When it stops counting.
-    pub not_after: Option<relink_core::Timestamp>,
-}
-
-/// How SMTP connections are secured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SmtpTls {
-    /// In the clear.
-    None,
-    /// STARTTLS, required.
-    StartTls,
-    /// TLS from the first byte.
-    Implicit,
-}
-
-/// `[email]`
-#[derive(Debug, Clone)]
-pub struct Email {
-    /// Whether email is used at all.
-    pub enabled: bool,
-    /// `Name <address>` or an address.
-    pub from: Mailbox,
-    /// Where people's replies go.
-    pub reply_to: Option<Mailbox>,
-    /// The relay.
-    pub smtp: Smtp,
-    /// `resend_once` or `hold`.
-    pub on_unknown: OnUnknown,
-    /// Connections, and so sends, at once.
-    pub concurrency: usize,
-}
-
-/// A display name, if any, and an address.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mailbox {
-    /// No control characters.
-    pub name: Option<String>,
-    /// The address. The installation's own, so not masked.
-    pub address: String,
-}
-
-/// `[email] smtp`
-#[derive(Debug, Clone)]
-pub struct Smtp {
-    /// Host name or address.
-    pub host: String,
-    /// Port.
-    pub port: u16,
-    /// Security.
-    pub tls: SmtpTls,
-    /// A PEM file of roots to trust instead of the system's.
-    pub ca_file: Option<PathBuf>,
-    /// Set together with the password.
-    pub credentials: Option<(String, Secret)>,
-    /// What EHLO says; the host's name when not set.
-    pub helo: Option<String>,
-}
-
-/// `[sms]`
-#[derive(Debug, Clone)]
-pub struct Sms {
-    /// Whether text messages are used at all.
-    pub enabled: bool,
-    /// `https://api.twilio.com`
-    pub api_url: String,
-    /// `AC…`; empty only when not enabled.
-    pub account_sid: String,
-    /// The API user: the account sid, or an API key sid.
-    pub api_user: String,
-    /// The account's auth token, or the API key's secret.
-    pub auth_token: Secret,
-    /// The sender.
-    pub from: SmsFrom,
-    /// `look_up` or `hold`.
-    pub on_unknown: OnUnknown,
-    /// Requests at once.
-    pub concurrency: usize,
-}
-
-/// Who a text message comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SmsFrom {
-    /// A number in E.164.
-    Number(String),
-    /// `MG…`
-    MessagingService(String),
-}
-
-/// What an API key may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ApiRole {
-    /// Accounts, reports, feed.
-    App,
-    /// Everything.
-    Ops,
-}
-
-/// `[[api.keys]]`
-#[derive(Debug, Clone)]
-pub struct ApiKey {
-    /// Names the key in logs.
-    pub id: String,
-    /// What it may do.
-    pub role: ApiRole,
-    /// The bearer token, at least 16 characters.
-    pub secret: Secret,
-}
-
-/// `[encryption]`
-#[derive(Debug, Clone)]
-pub enum Encryption {
-    /// Configured keys: the first seals, all open.
-    Keys(KeyRing),
-    /// None configured with SQLite: `encryption.key` in the data folder, made on first start.
-    File(PathBuf),
 }
 
 /// How log lines look.

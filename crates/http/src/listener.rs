@@ -121,6 +121,12 @@ impl Listener {
         self.socket.local_addr()
     }
 
+    /// Whether somebody else keeps it open: who connects after this process has left it waits for
+    /// the next one.
+    pub fn is_kept(&self) -> bool {
+        self.ending == Ending::Kept
+    }
+
     pub(crate) fn socket(&self) -> &TcpListener {
         &self.socket
     }

@@ -97,8 +97,9 @@ impl Desk {
         trace: TraceContext,
     ) -> Result<Option<Signal>, Refusal> {
         let signal = match verified {
-            Verified::Webhook { request, webhook_id } => {
+            Verified::Webhook { request, webhook_id, first_arrival } => {
                 let webhook_id = webhook_id.as_deref();
+                let received_at = first_arrival.map_or(received_at, |first| first.min(received_at));
                 let arrival = Arrival { received_at, trace: Some(trace), webhook_id };
                 self.webhook_signal(parse(request, arrival))
             }

@@ -34,6 +34,8 @@ pub(crate) enum Verified {
         request: VerifiedRequest,
         /// What the unsigned header calls the event.
         webhook_id: Option<String>,
+        /// When it first came, if the quarantine kept it since.
+        first_arrival: Option<Timestamp>,
     },
     /// The app's, or an operator's.
     Report(AppReport),
@@ -112,7 +114,7 @@ impl Callers {
             self.turned_away(route, *why, &headers, &body);
             if why.may_be_our_fault() {
                 let source = Source::of(peer, &headers);
-                self.quarantine.offer(text(&headers, SIGNATURE_HEADER), &body, source);
+                self.quarantine.offer(&headers, &body, source);
             }
         })
     }
@@ -123,11 +125,12 @@ impl Callers {
         body: Bytes,
         now: Timestamp,
     ) -> Result<Verified, Unverified> {
+        let first_arrival = self.quarantine.first_arrival(headers, &body);
         let request = self.verifier.verify(text(headers, SIGNATURE_HEADER), body, now)?;
         let form = request.form().as_str();
         self.metrics.verified(Route::CobaltWebhook, request.secret_id(), form);
         let webhook_id = text(headers, EVENT_ID_HEADER).map(str::to_owned);
-        Ok(Verified::Webhook { request, webhook_id })
+        Ok(Verified::Webhook { request, webhook_id, first_arrival })
     }
 
     /// Reports are an app's affair, and operators may do what apps may: any key will do.

@@ -24,6 +24,9 @@ const BATCH_BYTES: usize = 1024 * 1024;
 /// next start.
 const LAST_TRY: Duration = Duration::from_secs(3);
 
+/// How long what is being published may take when there is no last try.
+const LAST_WORDS: Duration = Duration::from_millis(250);
+
 /// With nothing to try again, only a new record ends the pause.
 const NOTHING_LEFT: Duration = Duration::MAX;
 
@@ -46,6 +49,24 @@ pub(crate) struct Forwarder {
     /// Whether the log says that something is wrong, so that an outage is two lines, not one
     /// for each batch.
     in_trouble: bool,
+}
+
+/// What to do with what is left when the receiver stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Parting {
+    /// Try it once more: nobody knows when the next receiver starts on this folder.
+    TryAgain,
+    /// Leave it to the next receiver, which those who connect wait for already.
+    Leave,
+}
+
+impl Parting {
+    fn patience(self) -> Duration {
+        match self {
+            Self::TryAgain => LAST_TRY,
+            Self::Leave => LAST_WORDS,
+        }
+    }
 }
 
 /// When the next step makes sense.
@@ -89,16 +110,29 @@ impl Forwarder {
         }
     }
 
-    /// Forwards until `stop`, then tries once more what is left. Ends within [`LAST_TRY`] of
-    /// `stop`; a publish given up half-way is done again after the next start.
-    pub(crate) async fn run(mut self, stop: CancellationToken) {
+    /// Forwards from `go` until `stop`, then parts from what is left. Ends within [`LAST_TRY`] of
+    /// `stop`; a publish given up half-way is done again after the next start. Without `go`
+    /// everything stays where it is.
+    pub(crate) async fn run(
+        mut self,
+        go: CancellationToken,
+        stop: CancellationToken,
+        parting: Parting,
+    ) {
         let spool = self.spool.clone();
+        let forwarding = async {
+            tokio::select! {
+                biased;
+                () = go.cancelled() => self.forward(&stop, parting).await,
+                () = stop.cancelled() => {}
+            }
+        };
         let out_of_time = async {
             stop.cancelled().await;
-            sleep(LAST_TRY).await;
+            sleep(parting.patience()).await;
         };
         tokio::select! {
-            () = self.forward(&stop) => {}
+            () = forwarding => {}
             () = out_of_time => {}
         }
         let pending = spool.stats().pending;
@@ -107,7 +141,7 @@ impl Forwarder {
         }
     }
 
-    async fn forward(&mut self, stop: &CancellationToken) {
+    async fn forward(&mut self, stop: &CancellationToken, parting: Parting) {
         let mut newest = self.spool.newest();
         while !stop.is_cancelled() {
             // Marked before the step: what arrives during it ends the pause that follows.
@@ -125,8 +159,13 @@ impl Forwarder {
                 },
             }
         }
-        self.tried = 0;
-        while self.step().await == Step::More {}
+        match parting {
+            Parting::Leave => {}
+            Parting::TryAgain => {
+                self.tried = 0;
+                while self.step().await == Step::More {}
+            }
+        }
     }
 
     /// Publishes the next batch and settles what the queue has of it.

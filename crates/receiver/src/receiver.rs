@@ -5,7 +5,7 @@
 use crate::accept::Desk;
 use crate::callers::Callers;
 use crate::confirms::Confirms;
-use crate::forward::Forwarder;
+use crate::forward::{Forwarder, Parting};
 use crate::metrics::Metrics;
 use crate::quarantine::{self, Inlet, Keeper, Quarantine};
 use crate::sampled::Sampled;
@@ -55,6 +55,8 @@ pub struct Receiver {
     keeper: Option<Keeper>,
     spool: SegmentLog,
     limits: Limits,
+    /// Given when events may leave the spool.
+    go: CancellationToken,
 }
 
 /// Why a receiver ended without being told to. The spool is intact; start it again.
@@ -99,12 +101,22 @@ impl Receiver {
             drain: DRAIN,
             ..Limits::default()
         };
-        Self { desk: Arc::new(desk), forwarder, keeper, spool, limits }
+        let go = CancellationToken::new();
+        go.cancel();
+        Self { desk: Arc::new(desk), forwarder, keeper, spool, limits, go }
+    }
+
+    /// Takes events at once, and hands them on only from `go` on: a receiver that is stopped before
+    /// leaves them in its spool.
+    #[must_use]
+    pub fn forwarding_after(self, go: CancellationToken) -> Self {
+        Self { go, ..self }
     }
 
     /// Serves `listener` and forwards until `shutdown`, then leaves it in its way and ends within
     /// about 10 s: requests on their way get 1 s, those in hand 2 s, work behind their answers 2 s
-    /// more, the quarantine 2 s, the last try to forward 3 s.
+    /// more, the quarantine 2 s, the last try to forward 3 s. There is no last try when somebody
+    /// else keeps the socket: who connects waits in it for the next receiver, which forwards at once.
     ///
     /// # Errors
     /// [`RunError`], after the same orderly stop.
@@ -113,7 +125,9 @@ impl Receiver {
         listener: impl Into<Listener>,
         shutdown: CancellationToken,
     ) -> Result<(), RunError> {
-        let Self { desk, forwarder, keeper, spool, limits } = self;
+        let Self { desk, forwarder, keeper, spool, limits, go } = self;
+        let listener = listener.into();
+        let parting = if listener.is_kept() { Parting::Leave } else { Parting::TryAgain };
         let stop_serving = shutdown.child_token();
         let stop_forwarding = CancellationToken::new();
         let forwarding = tokio::spawn({
@@ -122,14 +136,14 @@ impl Receiver {
             let stop = stop_forwarding.clone();
             async move {
                 let _end = end;
-                forwarder.run(stop).await;
+                forwarder.run(go, stop, parting).await;
             }
         });
         let stop_keeping = CancellationToken::new();
         let keeping = keeper.map(|keeper| tokio::spawn(keeper.run(stop_keeping.clone())));
         let tasks = TaskTracker::new();
         let front = Front { desk, tasks: tasks.clone() };
-        server::serve(listener.into(), front, limits, stop_serving).await;
+        server::serve(listener, front, limits, stop_serving).await;
         tasks.close();
         if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {
             tracing::warn!(tasks = tasks.len(), "stopping with work in hand");

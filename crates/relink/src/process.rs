@@ -36,6 +36,8 @@ pub(crate) struct Process {
     web: Option<(Web, Listener)>,
     admin: Listener,
     one_host: Option<OneHost>,
+    /// Given once it is known that this process may work on what the queue has.
+    go: CancellationToken,
 }
 
 /// Where a process can be reached.
@@ -64,6 +66,7 @@ impl Process {
             fitting(queue.as_ref()).await?;
         }
         let one_host = OneHost::of(&config, &roles, queue.as_ref());
+        let go = CancellationToken::new();
         let spool = match roles.receive {
             true => Some(parts::spool(&config)?),
             false => None,
@@ -82,7 +85,8 @@ impl Process {
                     quarantine: parts::quarantine(&config)?,
                     queue: queue.shared(),
                 };
-                Some((Receiver::build(parts, &mut registry), listener))
+                let receiver = Receiver::build(parts, &mut registry);
+                Some((receiver.forwarding_after(go.clone()), listener))
             }
             (Some(_) | None, _) => None,
         };
@@ -103,7 +107,19 @@ impl Process {
         };
         ports.finish()?;
         let config = Arc::new(config);
-        Ok(Self { config, roles, registry, spool, store, queue, receiver, web, admin, one_host })
+        Ok(Self {
+            config,
+            roles,
+            registry,
+            spool,
+            store,
+            queue,
+            receiver,
+            web,
+            admin,
+            one_host,
+            go,
+        })
     }
 
     /// The ports that were opened.
@@ -153,19 +169,19 @@ impl Process {
             web,
             admin,
             one_host,
+            go,
         } = self;
         let shared_queue = queue.as_ref().map(OpenQueue::shared);
         if let (Some(store), Some(queue)) = (&store, &queue) {
-            let go = CancellationToken::new();
             let work =
                 Work { config: &config, store, queue, health: &health, go: &go, stop: &stop };
             work.start(&roles, &mut registry, &mut tasks)?;
-            match one_host {
-                Some(one_host) => {
-                    tasks.spawn(one_host.keep(go, stop.clone()));
-                }
-                None => go.cancel(),
+        }
+        match one_host {
+            Some(one_host) => {
+                tasks.spawn(one_host.keep(go, stop.clone()));
             }
+            None => go.cancel(),
         }
         if let Some((receiver, listener)) = receiver {
             let stop = stop.clone();
@@ -206,7 +222,7 @@ async fn until_stopped(
     tasks: &mut JoinSet<Result<(), Failure>>,
     stop: &CancellationToken,
 ) -> Result<(), Failure> {
-    let mut result = Ok(());
+    let (mut unasked, mut result) = (false, Ok(()));
     if tasks.is_empty() {
         stop.cancelled().await;
     }
@@ -216,13 +232,15 @@ async fn until_stopped(
         });
         if !stop.is_cancelled() {
             stop.cancel();
-            result = Err(Failure::failed("a part of the program ended unasked"));
+            unasked = true;
         }
-        if ended.is_err() {
-            result = ended;
-        }
+        // The first failure is the cause; those behind it may only follow from it.
+        result = result.and(ended);
     }
-    result
+    match result {
+        Ok(()) if unasked => Err(Failure::failed("a part of the program ended unasked")),
+        result => result,
+    }
 }
 
 /// Refuses a broker whose queues are not as this release needs them. One that does not answer yet

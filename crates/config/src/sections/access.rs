@@ -1,6 +1,7 @@
 //! `[[api.keys]]` and `[encryption]`: who may ask, and what seals access tokens at rest.
 
-use crate::kind::{Fault, id, word};
+use crate::kind::Fault;
+use crate::kinds::{id, word};
 use crate::reader::Section;
 use crate::types::{ApiKey, ApiRole, Encryption, Store};
 use relink_core::seal::{KeyRing, SealKey};

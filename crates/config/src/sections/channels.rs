@@ -2,7 +2,8 @@
 //! settings; only what it would need to send may then be missing.
 
 use crate::address::{UrlPath, host, is_this_machine, mailbox, phone, url};
-use crate::kind::{Fault, Raw, count, flag, path, port, text, word};
+use crate::kind::{Fault, Raw};
+use crate::kinds::{count, flag, path, port, text, word};
 use crate::reader::Section;
 use crate::secret::{Fallback, Privacy};
 use crate::types::{Email, Mailbox, Sms, SmsFrom, Smtp, SmtpTls};

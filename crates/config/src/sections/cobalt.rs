@@ -2,7 +2,8 @@
 
 use super::access::unique_ids;
 use crate::address::{UrlPath, url};
-use crate::kind::{Raw, duration, id, interval, moment};
+use crate::kind::Raw;
+use crate::kinds::{duration, id, interval, moment};
 use crate::reader::Section;
 use crate::secret::{Fallback, Privacy};
 use crate::types::{Cobalt, WebhookSecret};

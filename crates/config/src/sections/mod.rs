@@ -9,7 +9,8 @@ mod policy;
 mod storage;
 
 use crate::address::{UrlPath, socket_address, url};
-use crate::kind::{Fault, Raw, count, duration, flag, path, share, size, text, word};
+use crate::kind::{Fault, Raw};
+use crate::kinds::{count, duration, flag, path, share, size, text, word};
 use crate::reader::Section;
 use crate::secret::Source;
 use crate::types::{

@@ -2,7 +2,8 @@
 //! steps is refused, since nobody would notice until an account stays broken.
 
 use super::access::unique_ids;
-use crate::kind::{Fault, Raw, duration, id, word};
+use crate::kind::{Fault, Raw};
+use crate::kinds::{duration, id, word};
 use crate::reader::Section;
 use relink_core::account::{Channel, Role};
 use relink_core::id::StepId;

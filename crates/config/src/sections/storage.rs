@@ -1,7 +1,8 @@
 //! `[queue]` and `[store]`: which engine stands behind each, and how it is reached.
 
 use crate::address::is_this_machine;
-use crate::kind::{Fault, Raw, count, id, word};
+use crate::kind::{Fault, Raw};
+use crate::kinds::{count, id, word};
 use crate::reader::Section;
 use crate::secret::{Fallback, Privacy};
 use crate::types::{PgTls, Postgres, Queue, RabbitMq, Store};

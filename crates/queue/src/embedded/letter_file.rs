@@ -46,6 +46,8 @@ pub(super) enum LetterError {
     Malformed(usize, usize),
     #[error("written in version {0}, newer than the {VERSION} this release reads")]
     Newer(u32),
+    #[error("written in version {0}, which no release writes")]
+    Unknown(u32),
     #[error("its body is not base64")]
     Encoding,
     #[error("its body")]
@@ -83,8 +85,10 @@ pub(super) fn decode(key: &SealKey, id: Uuid, text: &[u8]) -> Result<Opened, Let
     // The position is enough to find it; the text may hold what must not be logged.
     let malformed = |error: serde_json::Error| LetterError::Malformed(error.line(), error.column());
     let Version { v } = serde_json::from_slice(text).map_err(malformed)?;
-    if v > VERSION {
-        return Err(LetterError::Newer(v));
+    match v {
+        VERSION => {}
+        newer if newer > VERSION => return Err(LetterError::Newer(newer)),
+        unknown => return Err(LetterError::Unknown(unknown)),
     }
     let file: LetterFile = serde_json::from_slice(text).map_err(malformed)?;
     let sealed = BASE64.decode(&file.body).map_err(|_| LetterError::Encoding)?;

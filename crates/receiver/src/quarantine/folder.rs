@@ -49,6 +49,30 @@ pub struct FolderError {
     source: io::Error,
 }
 
+/// What became of files that had to go.
+#[derive(Debug, Default)]
+pub(super) struct Swept {
+    /// Removed.
+    pub(super) gone: usize,
+    /// Not removed; the next sweep tries again.
+    pub(super) stayed: usize,
+    /// Which one stayed first, and why.
+    pub(super) fault: Option<FolderError>,
+}
+
+impl Swept {
+    /// Counts one; a file that stays keeps no other from going.
+    pub(super) fn add(&mut self, removed: Result<(), FolderError>) {
+        match removed {
+            Ok(()) => self.gone += 1,
+            Err(error) => {
+                self.stayed += 1;
+                self.fault.get_or_insert(error);
+            }
+        }
+    }
+}
+
 /// Why a kept request cannot be looked at.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -95,21 +119,22 @@ impl Folder {
     }
 
     /// How many there are.
-    pub(super) fn count(&self) -> usize {
+    pub(super) fn count(&self) -> Result<usize, FolderError> {
         let ours = |file: &fs::DirEntry| file.file_name().to_str().and_then(Name::of_file);
-        self.files().map_or(0, |files| files.iter().filter_map(ours).count())
+        Ok(self.files()?.iter().filter_map(ours).count())
     }
 
     /// Removes what a process that was killed had not finished writing. Only while no other
     /// process writes here.
-    pub(super) fn remove_drafts(&self) -> Result<(), FolderError> {
+    pub(super) fn remove_drafts(&self) -> Result<Swept, FolderError> {
+        let mut swept = Swept::default();
         for file in self.files()? {
             let draft = file.path();
             if draft.extension().is_some_and(|end| end == "new") {
-                fs::remove_file(&draft).map_err(fault("remove", &draft))?;
+                swept.add(fs::remove_file(&draft).map_err(fault("remove", &draft)));
             }
         }
-        Ok(())
+        Ok(swept)
     }
 
     /// What a kept request says.

@@ -5,15 +5,19 @@
 //! |---|---|
 //! | magic | `RLKQUAR` |
 //! | version | u8 |
-//! | the rest | nonce, AES-256-GCM of (u8 length of the source, source, u8 length of the signature, signature, body), tag; bound to version and name |
+//! | the rest | nonce, AES-256-GCM of (u8 length of the source, source, u8 length of the signature, signature, u8 length of the id, id, body), tag; bound to version and name |
+//!
+//! Version 1 has no id.
 
 use super::Name;
 use bytes::Bytes;
 use relink_core::seal::{NonceBytes, SealError, SealKey};
 use std::io;
 
-/// The newest format that this release writes and reads.
-const VERSION: u8 = 1;
+/// The newest format that this release reads, and the one it writes.
+const VERSION: u8 = 2;
+/// The oldest that it reads.
+const OLDEST: u8 = 1;
 const MAGIC: &[u8; 7] = b"RLKQUAR";
 
 /// A request as it came. Nothing in it is proven. Shows neither body nor signature.
@@ -23,6 +27,8 @@ pub struct Held {
     pub source: String,
     /// The value of Cobalt's signature header.
     pub signature: String,
+    /// The value of Cobalt's header with the event's id, when it was one.
+    pub webhook_id: Option<String>,
     /// The body, to the byte.
     pub body: Bytes,
 }
@@ -54,13 +60,14 @@ pub(super) fn encode(
     name: &Name,
     held: &Held,
 ) -> io::Result<Vec<u8>> {
-    let mut plain = Vec::with_capacity(held.body.len() + 128);
-    for text in [&held.source, &held.signature] {
+    let mut plain = Vec::with_capacity(held.body.len() + 256);
+    let id = held.webhook_id.as_deref().unwrap_or_default();
+    for text in [&held.source, &held.signature, id] {
         plain.push(u8::try_from(text.len()).map_err(io::Error::other)?);
         plain.extend_from_slice(text.as_bytes());
     }
     plain.extend_from_slice(&held.body);
-    let sealed = key.seal(nonce, &place(name), &plain).map_err(io::Error::other)?;
+    let sealed = key.seal(nonce, &place(VERSION, name), &plain).map_err(io::Error::other)?;
     Ok([&MAGIC[..], &[VERSION], &sealed].concat())
 }
 
@@ -69,14 +76,19 @@ pub(super) fn decode(key: &SealKey, name: &Name, file: &[u8]) -> Result<Held, Un
     let rest = file.strip_prefix(MAGIC).ok_or(Unreadable::Malformed)?;
     let (version, sealed) = rest.split_first().ok_or(Unreadable::Malformed)?;
     match *version {
-        VERSION => {}
+        OLDEST..=VERSION => {}
         newer if newer > VERSION => return Err(Unreadable::Newer(newer)),
         _ => return Err(Unreadable::Malformed),
     }
-    let plain = Bytes::from(key.open(&place(name), sealed)?);
+    let plain = Bytes::from(key.open(&place(*version, name), sealed)?);
     let (source, rest) = text(&plain).ok_or(Unreadable::Malformed)?;
-    let (signature, body) = text(rest).ok_or(Unreadable::Malformed)?;
-    Ok(Held { source, signature, body: plain.slice_ref(body) })
+    let (signature, rest) = text(rest).ok_or(Unreadable::Malformed)?;
+    let (id, body) = match *version {
+        OLDEST => (String::new(), rest),
+        _ => text(rest).ok_or(Unreadable::Malformed)?,
+    };
+    let webhook_id = Some(id).filter(|id| !id.is_empty());
+    Ok(Held { source, signature, webhook_id, body: plain.slice_ref(body) })
 }
 
 fn text(bytes: &[u8]) -> Option<(String, &[u8])> {
@@ -85,8 +97,8 @@ fn text(bytes: &[u8]) -> Option<(String, &[u8])> {
     Some((String::from_utf8(text.to_vec()).ok()?, rest))
 }
 
-fn place(name: &Name) -> Vec<u8> {
-    format!("quarantine/{VERSION}/{name}").into_bytes()
+fn place(version: u8, name: &Name) -> Vec<u8> {
+    format!("quarantine/{version}/{name}").into_bytes()
 }
 
 #[cfg(test)]

@@ -4,8 +4,9 @@ use super::*;
 use relink_core::seal::KEY_LEN;
 use relink_core::time::from_millis;
 
-/// Version 1: key of sevens, nonce of nines, the request and the name below.
-const GOLDEN: &str = include_str!("golden_v1.hex");
+/// Key of sevens, nonce of nines, the request and the name below; version 1 without the id.
+const GOLDEN_V1: &str = include_str!("golden_v1.hex");
+const GOLDEN_V2: &str = include_str!("golden_v2.hex");
 const BODY: &[u8] = br#"{"id":"evt-1","type":"access_token.login_required","access_token_reference_id":"clinic_1"}"#;
 
 fn key(byte: u8) -> SealKey {
@@ -16,6 +17,7 @@ fn request() -> Held {
     Held {
         source: "203.0.113.7".into(),
         signature: "0f".repeat(32),
+        webhook_id: Some("msg-1".into()),
         body: Bytes::from_static(BODY),
     }
 }
@@ -29,10 +31,13 @@ fn file() -> Vec<u8> {
 }
 
 #[test]
-fn version_one_is_read_and_written_to_the_letter() {
-    assert_eq!(hex::encode(file()), GOLDEN.trim());
-    let golden = hex::decode(GOLDEN.trim()).unwrap();
-    assert_eq!(decode(&key(7), &name(), &golden).unwrap(), request());
+fn version_two_is_read_and_written_to_the_letter_and_version_one_is_read() {
+    assert_eq!(hex::encode(file()), GOLDEN_V2.trim());
+    for (golden, webhook_id) in [(GOLDEN_V1, None), (GOLDEN_V2, request().webhook_id)] {
+        let golden = hex::decode(golden.trim()).unwrap();
+        let expected = Held { webhook_id, ..request() };
+        assert_eq!(decode(&key(7), &name(), &golden).unwrap(), expected);
+    }
     assert_eq!(
         name().to_string(),
         "1764158400000-01020304-b47cedf9c54fda2af3300979fa3e5142",
@@ -43,8 +48,8 @@ fn version_one_is_read_and_written_to_the_letter() {
 #[test]
 fn a_later_version_is_told_from_damage() {
     let mut later = file();
-    later[MAGIC.len()] = 2;
-    assert_eq!(decode(&key(7), &name(), &later), Err(Unreadable::Newer(2)));
+    later[MAGIC.len()] = 3;
+    assert_eq!(decode(&key(7), &name(), &later), Err(Unreadable::Newer(3)));
     later[MAGIC.len()] = 0;
     assert_eq!(decode(&key(7), &name(), &later), Err(Unreadable::Malformed));
 }
@@ -72,8 +77,8 @@ fn every_cut_and_every_flipped_bit_is_noticed() {
 
 #[test]
 fn sealed_nonsense_is_damage_too() {
-    for plain in [&b""[..], b"\x05ab", b"\x00\x41abc", b"\x01\xff\x00{}"] {
-        let sealed = key(7).seal([1; 12], &place(&name()), plain).unwrap();
+    for plain in [&b""[..], b"\x05ab", b"\x00\x41abc", b"\x01\xff\x00\x00{}", b"\x00\x00\x09{}"] {
+        let sealed = key(7).seal([1; 12], &place(VERSION, &name()), plain).unwrap();
         let file = [&MAGIC[..], &[VERSION], &sealed].concat();
         assert_eq!(decode(&key(7), &name(), &file), Err(Unreadable::Malformed), "{plain:?}");
     }

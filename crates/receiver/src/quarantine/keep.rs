@@ -2,12 +2,13 @@
 //! draft, its sync, its name, the folder's sync. Blocks on the disk, so it never runs where
 //! requests are answered.
 
-use super::folder::{self, Folder, FolderError, on_disk};
+use super::folder::{self, Folder, FolderError, Swept, on_disk};
 use super::format::{self, Held};
 use super::room::{Place, Room, room};
 use super::source::Source;
 use super::{Kept, Name};
 use bytes::Bytes;
+use relink_core::id::EventId;
 use relink_core::seal::{NonceBytes, SealKey};
 use relink_core::{Timestamp, time};
 use relink_queue::log::disk::Disk;
@@ -31,7 +32,7 @@ pub struct Limits {
 /// The quarantine as its receiver has it.
 pub struct Quarantine {
     pub(super) folder: Folder,
-    key: SealKey,
+    pub(super) key: SealKey,
     disk: Arc<dyn Disk>,
     limits: Limits,
 }
@@ -42,6 +43,8 @@ pub(crate) struct Candidate {
     pub(crate) received_at: Timestamp,
     pub(crate) source: Source,
     pub(crate) signature: String,
+    /// What the unsigned header calls the event.
+    pub(crate) webhook_id: Option<EventId>,
     pub(crate) body: Bytes,
 }
 
@@ -87,15 +90,15 @@ impl Quarantine {
         Self { folder, key, disk, limits }
     }
 
-    /// Removes what is older than it may be; answers how many.
-    pub(super) fn expire(&self, now: Timestamp) -> Result<usize, FolderError> {
-        let kept = self.folder.list()?;
-        let old = |kept: &&Kept| time::since(kept.name.received_at(), now) > self.limits.keep;
-        let old: Vec<&Kept> = kept.iter().filter(old).collect();
-        for kept in &old {
-            self.folder.remove(&kept.name)?;
+    /// Removes what is older than it may be.
+    pub(super) fn expire(&self, now: Timestamp) -> Result<Swept, FolderError> {
+        let mut swept = Swept::default();
+        for Kept { name, .. } in self.folder.list()? {
+            if time::since(name.received_at(), now) > self.limits.keep {
+                swept.add(self.folder.remove(&name));
+            }
         }
-        Ok(old.len())
+        Ok(swept)
     }
 
     /// Keeps what it can of `candidates`, durably; one fate for each, in order. A disk
@@ -121,16 +124,20 @@ impl Quarantine {
 
     /// Keeps one, except for the folder's sync. `kept` is oldest first, before and behind.
     fn keep(&self, candidate: &Candidate, kept: &mut Vec<Kept>) -> Result<Fate, FolderError> {
-        let Candidate { received_at, source, signature, body } = candidate;
-        if relink_cobalt::claim(body).is_none() {
+        let Candidate { received_at, source, signature, webhook_id, body } = candidate;
+        if relink_cobalt::claim(body, None).is_none() {
             return Ok(Fate::NotOurs);
         }
         let name = Name::new(*received_at, source.tag(), signature, body);
         if kept.iter().any(|kept| kept.name.digest == name.digest) {
             return Ok(Fate::Repeated);
         }
-        let held =
-            Held { source: source.to_string(), signature: signature.clone(), body: body.clone() };
+        let held = Held {
+            source: source.to_string(),
+            signature: signature.clone(),
+            webhook_id: webhook_id.as_ref().map(EventId::to_string),
+            body: body.clone(),
+        };
         let file = self.seal(&name, &held).map_err(self.fault("seal into"))?;
         let bytes = file.len() as u64;
         let places: Vec<Place> = kept
@@ -138,23 +145,31 @@ impl Quarantine {
             .map(|kept| Place { source: kept.name.source, bytes: kept.on_disk() })
             .collect();
         let newcomer = Place { source: name.source, bytes: on_disk(bytes) };
-        let Room::Made(mut gone) = room(&places, newcomer, self.limits.max_bytes) else {
+        let Room::Made(gone) = room(&places, newcomer, self.limits.max_bytes) else {
             return Ok(Fate::Full);
         };
-        let draft = self.folder.file(&name).with_extension("new");
-        self.write(&draft, &file).inspect_err(|_| {
+        let path = self.folder.file(&name);
+        let draft = path.with_extension("new");
+        // Only once the newcomer is on the disk does anybody give way to it.
+        let placed = self
+            .write(&draft, &file)
+            .and_then(|()| self.give_way(gone, kept))
+            .and_then(|()| fs::rename(&draft, &path).map_err(folder::fault("name", &path)));
+        placed.inspect_err(|_| {
             let _ = fs::remove_file(&draft);
         })?;
-        // Only now that the newcomer is on the disk does anybody give way to it.
+        let at = kept.partition_point(|kept| kept.name < name);
+        kept.insert(at, Kept { name, bytes });
+        Ok(Fate::Kept)
+    }
+
+    /// Removes those at these positions.
+    fn give_way(&self, mut gone: Vec<usize>, kept: &mut Vec<Kept>) -> Result<(), FolderError> {
         gone.sort_unstable();
         for at in gone.into_iter().rev() {
             self.folder.remove(&kept.remove(at).name)?;
         }
-        let path = self.folder.file(&name);
-        fs::rename(&draft, &path).map_err(folder::fault("name", &path))?;
-        let at = kept.partition_point(|kept| kept.name < name);
-        kept.insert(at, Kept { name, bytes });
-        Ok(Fate::Kept)
+        Ok(())
     }
 
     fn seal(&self, name: &Name, held: &Held) -> io::Result<Vec<u8>> {

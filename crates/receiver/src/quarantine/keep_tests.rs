@@ -36,6 +36,7 @@ fn candidate(n: u64, address: &str) -> Candidate {
         received_at: after(now(), Duration::from_millis(n)),
         source: Source::of(address.parse().ok(), &HeaderMap::new()),
         signature: "0f".repeat(32),
+        webhook_id: None,
         body: body.into(),
     }
 }
@@ -51,7 +52,7 @@ fn events(quarantine: &Quarantine) -> Vec<String> {
     let kept = quarantine.folder.list().unwrap();
     let id = |kept: &Kept| {
         let held = quarantine.folder.open(&key(), &kept.name).unwrap();
-        relink_cobalt::claim(&held.body).unwrap().event_id.unwrap().to_string()
+        relink_cobalt::claim(&held.body, None).unwrap().event_id.unwrap().to_string()
     };
     kept.iter().map(id).collect()
 }
@@ -61,11 +62,16 @@ fn events(quarantine: &Quarantine) -> Vec<String> {
 struct Roomy {
     failing: Arc<AtomicBool>,
     full: Arc<AtomicBool>,
+    /// A folder stands where a file is about to get its name.
+    taken: Arc<AtomicBool>,
 }
 
 impl Disk for Roomy {
     fn create(&self, path: &Path) -> io::Result<Box<dyn SegmentFile>> {
         let file = RealDisk.create(path)?;
+        if self.taken.load(Ordering::SeqCst) {
+            fs::create_dir(path.with_extension("sealed"))?;
+        }
         if self.failing.load(Ordering::SeqCst) {
             return Err(io::Error::from(io::ErrorKind::StorageFull));
         }
@@ -120,8 +126,10 @@ fn what_is_older_than_it_may_be_goes() {
     let dir = tempfile::tempdir().unwrap();
     let quarantine = quarantine(&dir, 20);
     keep(&quarantine, &[candidate(0, "::1"), candidate(500, "::1")]);
-    assert_eq!(quarantine.expire(after(now(), Duration::from_secs(60))).unwrap(), 0);
-    assert_eq!(quarantine.expire(after(now(), Duration::from_millis(60_001))).unwrap(), 1);
+    for (millis, gone) in [(60_000, 0), (60_001, 1)] {
+        let swept = quarantine.expire(after(now(), Duration::from_millis(millis))).unwrap();
+        assert_eq!((swept.gone, swept.stayed), (gone, 0));
+    }
     assert_eq!(events(&quarantine), ["evt-500"]);
 }
 
@@ -138,6 +146,44 @@ fn a_disk_that_refuses_leaves_everything_as_it_was() {
     assert_eq!(std::fs::read_dir(quarantine.folder.path()).unwrap().count(), 2, "no draft stays");
     disk.full.store(true, Ordering::SeqCst);
     assert_eq!(keep(&quarantine, &[candidate(3, "::1")]), [Fate::DiskLow]);
+}
+
+#[test]
+fn what_cannot_be_named_leaves_no_draft() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Roomy::default();
+    let folder = Folder::in_data_dir(dir.path());
+    let quarantine = Quarantine::new(folder, key(), Arc::new(disk.clone()), limits(20));
+    disk.taken.store(true, Ordering::SeqCst);
+    assert_eq!(keep(&quarantine, &[candidate(0, "::1")]), [Fate::Failed]);
+    let left = fs::read_dir(quarantine.folder.path()).unwrap().map(|file| file.unwrap());
+    let drafts = left.filter(|file| file.file_type().unwrap().is_file()).count();
+    assert_eq!(drafts, 0);
+}
+
+#[test]
+fn one_that_cannot_be_removed_is_named_and_keeps_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let quarantine = quarantine(&dir, 20);
+    keep(&quarantine, &[candidate(0, "::1"), candidate(1, "::1"), candidate(500, "::1")]);
+    // A folder under the name of the oldest: not even root removes it as a file.
+    let oldest = quarantine.folder.file(&quarantine.folder.list().unwrap()[0].name);
+    fs::remove_file(&oldest).unwrap();
+    fs::create_dir(&oldest).unwrap();
+    let swept = quarantine.expire(after(now(), Duration::from_millis(60_400))).unwrap();
+    assert_eq!((swept.gone, swept.stayed), (1, 1));
+    let fault = swept.fault.unwrap().to_string();
+    assert!(fault.contains(oldest.to_str().unwrap()), "{fault}");
+    fs::remove_dir(&oldest).unwrap();
+    assert_eq!(events(&quarantine), ["evt-500"]);
+
+    for name in ["a.new", "b.new"] {
+        fs::create_dir_all(quarantine.folder.path().join(name)).unwrap();
+    }
+    let draft = quarantine.folder.path().join("c.new");
+    fs::write(&draft, "half").unwrap();
+    let swept = quarantine.folder.remove_drafts().unwrap();
+    assert_eq!((swept.gone, swept.stayed, draft.exists()), (1, 2, false));
 }
 
 #[test]
@@ -173,7 +219,10 @@ fn drafts_of_a_killed_process_go_and_strange_files_stay_out_of_it() {
     let draft = quarantine.folder.file(&quarantine.folder.list().unwrap()[0].name);
     fs::write(draft.with_extension("new"), "half").unwrap();
     fs::write(folder.join("notes.txt"), "an operator's").unwrap();
-    assert_eq!((quarantine.folder.count(), quarantine.folder.list().unwrap().len()), (1, 1));
+    assert_eq!(
+        (quarantine.folder.count().unwrap(), quarantine.folder.list().unwrap().len()),
+        (1, 1)
+    );
     quarantine.folder.remove_drafts().unwrap();
     assert_eq!(fs::read_dir(folder).unwrap().count(), 2);
     assert_eq!(events(&quarantine), ["evt-0"]);

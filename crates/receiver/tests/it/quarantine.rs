@@ -2,7 +2,13 @@
 //! cost of an answer.
 
 use crate::support::*;
+use relink_core::Timestamp;
+use relink_core::time::after;
+use relink_core::wire::SignalMessage;
 use std::time::Duration;
+
+/// What is cut off a moment that is stored.
+const MILLI: Duration = Duration::from_millis(1);
 
 fn forged(id: &str) -> Vec<u8> {
     signed("another secret", event(id).as_bytes())
@@ -30,6 +36,60 @@ async fn a_request_under_an_unknown_secret_is_a_401_and_kept_as_it_came() {
     assert_eq!(exchange(world.addr, &forged("e1")).await.status, 401);
     eventually("a repeat is counted", || world.fate("repeated") == 1.0).await;
     assert_eq!(world.quarantined().len(), 1);
+}
+
+#[tokio::test]
+async fn what_a_command_takes_away_is_no_longer_counted_and_a_scrape_reads_no_folder() {
+    let world = World::usual().await;
+    for id in ["e1", "e2", "e3"] {
+        assert_eq!(exchange(world.addr, &forged(id)).await.status, 401);
+    }
+    eventually("they are counted", || world.metric("relink_quarantine_entries") == 3.0).await;
+    let folder = world.folder().join("quarantine");
+    let one = std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+    std::fs::remove_file(one).unwrap();
+    eventually("one is gone", || world.metric("relink_quarantine_entries") == 2.0).await;
+    // Out of reach: what is known stays known, and is said all the same.
+    std::fs::rename(&folder, world.folder().join("elsewhere")).unwrap();
+    std::fs::write(&folder, "in the way").unwrap();
+    assert_eq!(world.metric("relink_quarantine_entries"), 2.0);
+}
+
+#[tokio::test]
+async fn a_request_that_is_sent_in_again_is_the_one_that_came_first() {
+    let world = World::usual().await;
+    // Nothing in it says what it is called or when it happened.
+    let body = r#"{"type":"login_required","access_token_reference_id":"clinic_1"}"#;
+    let webhook = async |secret: &str, more: &[(&str, &str)]| {
+        let signature = sign(secret, body.as_bytes());
+        let own = [("cobalt-verification", signature.as_str())];
+        let headers = [&own[..], more].concat();
+        post(world.addr, "/webhooks/cobalt", &headers, body.as_bytes()).await.status
+    };
+    assert_eq!(webhook("another secret", &[("webhook-id", "msg-1")]).await, 401);
+    kept(&world, 1).await;
+    let held = world.held(&world.quarantined()[0]);
+    assert_eq!(held.webhook_id.as_deref(), Some("msg-1"));
+
+    let came: Timestamp = "2026-11-20T12:00:00.5Z".parse().unwrap();
+    let pass = world.arrival_pass(came, body);
+    let later = world.arrival_pass("2999-01-01T00:00:00Z".parse().unwrap(), body);
+    let foreign = world.arrival_pass(came, "another body");
+    let begun = Timestamp::now();
+    for (id, pass) in [("own", &pass), ("later", &later), ("foreign", &foreign)] {
+        let more = [("webhook-id", id), ("relink-arrival", pass.as_str())];
+        assert_eq!(webhook(SECRET, &more).await, 202);
+    }
+    world.forwarded().await;
+    for message in world.queue.stored() {
+        let signal = SignalMessage::decode(&message.body).unwrap().signal;
+        assert_eq!(signal.occurred_at, signal.received_at);
+        match signal.event_id.as_str() {
+            "own" => assert_eq!(signal.received_at, came),
+            _ => assert!((begun..=Timestamp::now()).contains(&after(signal.received_at, MILLI))),
+        }
+    }
+    assert_eq!(world.queue.stored_ids(), ["own", "later", "foreign"]);
 }
 
 #[tokio::test]

@@ -41,6 +41,22 @@ async fn the_last_try_forwards_what_the_queue_takes_by_then() {
     assert_eq!(queue.stored().len(), 20);
 }
 
+/// Who connects meanwhile waits in the socket for the next receiver.
+#[tokio::test]
+async fn there_is_no_last_try_where_somebody_else_keeps_the_socket() {
+    let queue = ScriptedQueue::down();
+    let setup = Setup { queue: queue.clone(), kept_socket: true, ..Setup::default() };
+    let world = World::start(setup).await;
+    assert_eq!(world.webhook(EVENT).await.status, 202);
+    // Until the wait for the next try is one second at least.
+    eventually("some tries", || queue.calls() >= 8).await;
+    let dir = world.stop().await;
+    assert_eq!(queue.calls(), 8);
+    let world = World::start_in(dir, Setup::default()).await;
+    world.forwarded().await;
+    assert_eq!(world.queue.stored().len(), 1);
+}
+
 #[tokio::test]
 async fn a_queue_that_never_answers_does_not_hold_up_the_end() {
     let queue = ScriptedQueue::new(|_| Verdict::Hang);

@@ -24,6 +24,7 @@ fn accounts_in_csv() {
     target.words(WORDS).rounds(500).run(|bytes, _| {
         let Ok(read) = read_csv(bytes, None) else { return };
         lines_are_in_the_file(&read, bytes);
+        bad_rows_have_something_in_them(&read, bytes);
         no_account_twice(&read);
         let rows = rows(bytes);
         for upsert in &read.accounts {
@@ -72,6 +73,14 @@ fn lines_are_in_the_file(read: &AccountFile, bytes: &[u8]) {
     let lines = bytes.iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
     for BadLine { line, why } in &read.bad {
         assert!((1..=lines).contains(line) && !why.is_empty(), "line {line} of {lines}: {why}");
+    }
+}
+
+fn bad_rows_have_something_in_them(read: &AccountFile, bytes: &[u8]) {
+    let lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
+    for BadLine { line, why } in &read.bad {
+        let text = lines[usize::try_from(*line).unwrap() - 1];
+        assert!(text.iter().any(|byte| *byte != b'\r'), "line {line} is empty: {why}");
     }
 }
 

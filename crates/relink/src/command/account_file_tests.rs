@@ -61,6 +61,24 @@ fn every_bad_line_is_named_and_no_value_is_repeated() {
 }
 
 #[test]
+fn lines_are_counted_as_an_editor_does() {
+    let rows = format!(
+        "{HEADER}\n\
+         good,u,o,t,c,user,\"joe@example.org\",,\n\
+         a,u,o,\"t\nwith a break\",c,boss,,,\n\
+         \n\
+         \n\
+         b,u,o\n\
+         c,u,o,t,c,boss,,,\n"
+    );
+    for text in [rows.clone(), rows.replace('\n', "\r\n"), format!("\u{feff}{rows}")] {
+        let read = read_text(".csv", &text, None);
+        let lines: Vec<u64> = read.bad.iter().map(|bad| bad.line).collect();
+        assert_eq!(lines, [4, 8, 9], "{text:?}: {:?}", read.bad);
+    }
+}
+
+#[test]
 fn national_numbers_need_a_country() {
     let text = format!("{HEADER}a,u,o,t,c,user,,202-555-0143,true\n");
     assert_eq!(read_text(".csv", &text, None).bad.len(), 1);

@@ -6,14 +6,16 @@ use crate::args::{Common, Quarantine, Redrive};
 use crate::failure::{Failure, chain};
 use crate::output::{self, list, or_dash};
 use crate::parts;
+use relink_cobalt::event::EVENT_ID_HEADER;
 use relink_cobalt::verify::SIGNATURE_HEADER;
 use relink_cobalt::{Verifier, VerifyError, claim};
 use relink_config::Config;
 use relink_core::Timestamp;
+use relink_core::seal::SealKey;
 use relink_http::client::{Answer, HttpClient, Limits};
 use relink_http::header::{CONTENT_TYPE, HeaderValue};
 use relink_http::{HeaderMap, Method};
-use relink_receiver::quarantine::{Folder, Held, Kept, OpenError};
+use relink_receiver::quarantine::{ARRIVAL_HEADER, Folder, Held, Kept, OpenError, arrival_pass};
 use serde::Serialize;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -73,12 +75,13 @@ fn is_gone(entry: &Entry) -> bool {
 }
 
 fn row(entry: &Entry) -> Row {
-    let claim = entry.held.as_ref().ok().and_then(|held| claim(&held.body));
+    let held = entry.held.as_ref().ok();
+    let claim = held.and_then(|held| claim(&held.body, held.webhook_id.as_deref()));
     Row {
         id: entry.kept.name.id(),
         received_at: entry.kept.name.received_at(),
-        bytes: entry.held.as_ref().map_or(entry.kept.bytes, |held| held.body.len() as u64),
-        source: entry.held.as_ref().ok().map(|held| held.source.clone()),
+        bytes: held.map_or(entry.kept.bytes, |held| held.body.len() as u64),
+        source: held.map(|held| held.source.clone()),
         kind: claim.as_ref().map(|claim| claim.kind.as_str()),
         event_id: claim.as_ref().and_then(|it| Some(it.event_id.as_ref()?.to_string())),
         account_ref: claim.as_ref().and_then(|it| Some(it.account_ref.as_ref()?.to_string())),
@@ -152,7 +155,7 @@ async fn redrive(
         let verifies_with = secret_of(&verifier, entry)?;
         let result = match (&entry.held, &verifies_with) {
             (Ok(_), Some(_)) if which.dry_run => Ok("would be sent".to_owned()),
-            (Ok(held), Some(_)) => match door.send(held).await {
+            (Ok(held), Some(_)) => match door.send(&entry.kept, held).await {
                 Ok(said) => folder.remove(&entry.kept.name).map(|()| said).map_err(Trouble::of_all),
                 Err(trouble) => Err(trouble),
             },
@@ -214,6 +217,8 @@ fn choose(entries: Vec<Entry>, which: &Redrive) -> Result<Vec<Entry>, Failure> {
 /// The running receiver's door for webhooks.
 struct Door {
     url: String,
+    /// The receiver's: proves what is said of a request's arrival.
+    key: SealKey,
     client: HttpClient,
 }
 
@@ -228,16 +233,28 @@ impl Door {
         }
         let client =
             HttpClient::new(Limits::default()).map_err(|error| Failure::failed(chain(&error)))?;
-        Ok(Self { url: format!("http://{address}/webhooks/cobalt"), client })
+        let url = format!("http://{address}/webhooks/cobalt");
+        Ok(Self { url, key: parts::spool_key(config)?, client })
     }
 
-    /// Hands a request in as it came. `Ok` is the receiver's 2xx: its receipt.
-    async fn send(&self, held: &Held) -> Result<String, Trouble> {
+    /// Hands a request in as it came, and says when that was. `Ok` is the receiver's 2xx: its
+    /// receipt.
+    async fn send(&self, kept: &Kept, held: &Held) -> Result<String, Trouble> {
+        let arrival = arrival_pass(&self.key, kept.name.received_at(), &held.body)
+            .map_err(|error| Trouble::of_all(Failure::failed(error.to_string())))?;
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let signature = HeaderValue::from_str(&held.signature)
-            .map_err(|_| Trouble::This("its signature is no header".to_owned()))?;
-        headers.insert(SIGNATURE_HEADER, signature);
+        let parts = [
+            (SIGNATURE_HEADER, Some(&held.signature)),
+            (EVENT_ID_HEADER, held.webhook_id.as_ref()),
+            (ARRIVAL_HEADER, Some(&arrival)),
+        ];
+        for (name, text) in parts {
+            let Some(text) = text else { continue };
+            let value = HeaderValue::from_str(text)
+                .map_err(|_| Trouble::This(format!("its {name} is no header")))?;
+            headers.insert(name, value);
+        }
         let call = self.client.call(Method::POST, &self.url, headers, held.body.clone());
         let answer = call.await.map_err(|error| {
             Trouble::All(Failure::unavailable(format!(

@@ -187,7 +187,9 @@ fn version_one_of_a_letter_is_read() {
 
     let other = Uuid::nil();
     assert!(letter_file::decode(&key(), other, text).is_err(), "bound to its id");
-    let newer = String::from_utf8_lossy(text).replace("\"v\":1", "\"v\":2");
-    let newer = letter_file::decode(&key(), id, newer.as_bytes()).unwrap_err().to_string();
-    assert!(newer.contains("newer"), "{newer}");
+    for (version, said) in [(2, "newer"), (0, "version 0")] {
+        let other = String::from_utf8_lossy(text).replace("\"v\":1", &format!("\"v\":{version}"));
+        let error = letter_file::decode(&key(), id, other.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains(said), "{version}: {error}");
+    }
 }

@@ -49,7 +49,7 @@ pub(crate) fn signed(secret: &str, body: &[u8]) -> Vec<u8> {
     request("/webhooks/cobalt", &headers, body)
 }
 
-fn sign(secret: &str, body: &[u8]) -> String {
+pub(crate) fn sign(secret: &str, body: &[u8]) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
     hex::encode(hmac::sign(&key, body).as_ref())
 }

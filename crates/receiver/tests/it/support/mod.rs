@@ -5,7 +5,7 @@ mod disk;
 mod queue;
 mod world;
 
-pub(crate) use client::{Reply, exchange, open, post, read_reply, request, signed};
+pub(crate) use client::{Reply, exchange, open, post, read_reply, request, sign, signed};
 pub(crate) use disk::FaultyDisk;
 pub(crate) use queue::{ScriptedQueue, Verdict};
 pub(crate) use world::{APP_KEY, OPS_KEY, SECRET, Setup, World, open_spool};

@@ -6,11 +6,12 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use relink_cobalt::Verifier;
 use relink_config::{ApiKey, ApiRole, ReplyAfter, SpoolKey, WebhookSecret};
+use relink_core::Timestamp;
 use relink_core::masked::Secret;
 use relink_core::seal::{KEY_LEN, SealKey};
-use relink_http::server::bind;
+use relink_http::listener::{Listener, bind};
 use relink_queue::log::{LogOptions, SegmentLog};
-use relink_receiver::quarantine::{Folder, Held, Kept, Limits, Quarantine};
+use relink_receiver::quarantine::{Folder, Held, Kept, Limits, Quarantine, arrival_pass};
 use relink_receiver::{Parts, Receiver, RunError};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -35,6 +36,10 @@ pub(crate) struct Setup {
     pub(crate) quarantine_max: u64,
     pub(crate) quarantine_keep: Duration,
     pub(crate) secrets: Vec<WebhookSecret>,
+    /// When events may leave the spool; at once without.
+    pub(crate) go: Option<CancellationToken>,
+    /// Whether somebody else keeps the socket open.
+    pub(crate) kept_socket: bool,
 }
 
 impl Default for Setup {
@@ -53,6 +58,8 @@ impl Default for Setup {
                 secret: Secret::new(SECRET),
                 not_after: None,
             }],
+            go: None,
+            kept_socket: false,
         }
     }
 }
@@ -121,8 +128,17 @@ impl World {
             queue: Arc::new(Handle(Arc::clone(&setup.queue))),
         };
         let mut registry = Registry::default();
-        let receiver = Receiver::build(parts, &mut registry);
-        let listener = bind(config.listen).await.unwrap();
+        let mut receiver = Receiver::build(parts, &mut registry);
+        if let Some(go) = setup.go {
+            receiver = receiver.forwarding_after(go);
+        }
+        let listener = match setup.kept_socket {
+            true => {
+                let socket = std::net::TcpListener::bind(config.listen).unwrap();
+                Listener::inherited(socket).unwrap()
+            }
+            false => bind(config.listen).await.unwrap().into(),
+        };
         let addr = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let running = tokio::spawn(receiver.run(listener, shutdown.clone()));
@@ -151,6 +167,11 @@ impl World {
     /// One of it, opened.
     pub(crate) fn held(&self, kept: &Kept) -> Held {
         Folder::in_data_dir(self.dir.path()).open(&spool_key(), &kept.name).unwrap()
+    }
+
+    /// What the command that sends a request in again proves its arrival with.
+    pub(crate) fn arrival_pass(&self, at: Timestamp, body: &str) -> String {
+        arrival_pass(&spool_key(), at, body.as_bytes()).unwrap()
     }
 
     /// The count of what became of requests that failed their signature.
