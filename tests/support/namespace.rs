@@ -116,7 +116,7 @@ pub(crate) fn run(name: &str, arguments: &[&str]) -> String {
 }
 
 /// A program found by `PATH`, or where administrators have theirs, which is not in every `PATH`.
-fn tool(name: &str) -> Command {
+pub(crate) fn tool(name: &str) -> Command {
     let path = std::env::var_os("PATH").unwrap_or_else(OsString::new);
     let folders = std::env::split_paths(&path).chain(["/usr/sbin", "/sbin"].map(PathBuf::from));
     let found = folders.map(|folder| folder.join(name)).find(|file| Path::is_file(file));
