@@ -14,7 +14,7 @@
 mod faults;
 
 use faults::{Fault, World};
-use relink_tests::{Channels, Ledger, PrivateBroker, PrivatePostgres, Servers, Setup, Stage};
+use relink_tests::{Channels, Ledger, Setup, Stage, private_servers};
 use std::time::{Duration, Instant};
 
 /// Events a second.
@@ -58,8 +58,7 @@ fn wish() -> Option<Wish> {
 }
 
 async fn run(wish: &Wish) {
-    let (broker, database) = tokio::join!(PrivateBroker::start(), PrivatePostgres::start(100));
-    let servers = Servers { amqp: broker.url(), postgres: database.url() };
+    let (broker, database, servers) = private_servers().await;
     let accounts = (wish.minutes * 60.0 * f64::from(RATE)) as usize + 60 * RATE as usize;
     let setup = Setup { servers, accounts, channels: Channels::Alternating };
     let mut stage = Stage::open(setup).await;

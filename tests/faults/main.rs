@@ -11,9 +11,12 @@
 
 mod broker;
 mod database;
+mod disks;
 mod inputs;
 mod matrix;
+mod names;
 mod network;
+mod packets;
 mod points;
 mod processes;
 mod providers;

@@ -7,6 +7,8 @@ mod broker;
 #[path = "../../crates/store/tests/support/postgres.rs"]
 mod postgres;
 
+use crate::corner::Servers;
+use crate::small_disk::SmallDisk;
 use rustix::process::Signal;
 use std::net::SocketAddr;
 
@@ -17,6 +19,15 @@ impl PrivateBroker {
     /// Starts one.
     pub async fn start() -> Self {
         Self(Some(broker::Broker::private().await))
+    }
+
+    /// Starts one that keeps its data on `disk`, and blocks publishers while less than `limit`
+    /// bytes are left of it.
+    pub async fn start_on(disk: &SmallDisk, limit: u64) -> Self {
+        let data = Some(disk.path().join("data"));
+        let settings = format!("disk_free_limit.absolute = {limit}");
+        let wishes = broker::Wishes { data, settings };
+        Self(Some(broker::Broker::private_with(wishes).await))
     }
 
     fn broker(&self) -> &broker::Broker {
@@ -47,6 +58,11 @@ impl PrivateBroker {
     /// Lets it neither run nor end, or go on.
     pub fn freeze(&self, frozen: bool) {
         self.broker().signal(if frozen { Signal::STOP } else { Signal::CONT });
+    }
+
+    /// Whether it blocks publishers because its disk is full.
+    pub async fn has_disk_alarm(&self) -> bool {
+        self.ctl(&["eval", "rabbit_alarm:get_alarms()."]).await.contains("disk")
     }
 
     /// `rabbitmqctl`, with its output.
@@ -87,6 +103,13 @@ impl PrivatePostgres {
     pub fn freeze(&self, frozen: bool) {
         self.0.freeze(frozen);
     }
+}
+
+/// A broker and a database that nobody else uses, and how they are reached.
+pub async fn private_servers() -> (PrivateBroker, PrivatePostgres, Servers) {
+    let (broker, database) = tokio::join!(PrivateBroker::start(), PrivatePostgres::start(100));
+    let servers = Servers { amqp: broker.url(), postgres: database.url() };
+    (broker, database, servers)
 }
 
 /// Host and port of a server's URL.

@@ -78,8 +78,7 @@ pub struct Actor {
 impl Stage {
     /// Sets it up: schema, accounts, processes, all running.
     pub async fn open(setup: Setup) -> Self {
-        let stage = Self::dark(setup).await;
-        stage.started(None).await
+        Self::dark(setup).await.start().await
     }
 
     /// The same with the worker's or receiver's fail points armed.
@@ -122,6 +121,11 @@ impl Stage {
         stage.prepare(&["migrate"]).await;
         stage.import(setup.channels).await;
         stage
+    }
+
+    /// Starts its processes, with the configuration as it is now, and waits until they run.
+    pub async fn start(self) -> Self {
+        self.started(None).await
     }
 
     async fn started(mut self, armed: Option<(&str, &str)>) -> Self {

@@ -36,7 +36,17 @@ struct Private {
     server: Option<Group>,
     _mapper: Group,
     ports: Ports,
+    data: PathBuf,
     home: TempDir,
+}
+
+/// What a private one is given beside the usual.
+#[derive(Clone, Default)]
+pub(crate) struct Wishes {
+    /// The folder for its data, on a disk of the test's choice.
+    pub(crate) data: Option<PathBuf>,
+    /// More lines of its configuration.
+    pub(crate) settings: String,
 }
 
 #[derive(Clone, Copy)]
@@ -57,26 +67,31 @@ impl Broker {
 
     /// One that nobody else uses.
     pub(crate) async fn private() -> Self {
-        tokio::task::spawn_blocking(|| {
+        Self::private_with(Wishes::default()).await
+    }
+
+    /// The same with wishes.
+    pub(crate) async fn private_with(wishes: Wishes) -> Self {
+        tokio::task::spawn_blocking(move || {
             for _ in 1..PORT_ATTEMPTS {
                 // Somebody else may take a port between here and its use.
-                if let Ok(broker) = Self::start() {
+                if let Ok(broker) = Self::start(&wishes) {
                     return broker;
                 }
             }
-            Self::start().unwrap_or_else(|log| panic!("RabbitMQ does not start:\n{log}"))
+            Self::start(&wishes).unwrap_or_else(|log| panic!("RabbitMQ does not start:\n{log}"))
         })
         .await
         .unwrap()
     }
 
-    fn start() -> Result<Self, String> {
+    fn start(wishes: &Wishes) -> Result<Self, String> {
         let home = TempDir::with_prefix("relink-rabbitmq-").unwrap();
         let ports = Ports { amqp: free_port(), dist: free_port(), epmd: free_port() };
         let conf = format!(
             "listeners.tcp.1 = 127.0.0.1:{}\ndefault_user = relink\ndefault_pass = {PASSWORD}\n\
-             loopback_users = none\n",
-            ports.amqp
+             loopback_users = none\n{}\n",
+            ports.amqp, wishes.settings
         );
         fs::write(home.path().join("rabbitmq.conf"), conf).unwrap();
         fs::write(home.path().join("plugins"), "[].").unwrap();
@@ -85,7 +100,8 @@ impl Broker {
         let mut epmd = Command::new(program("epmd"));
         epmd.args(["-port", &ports.epmd.to_string()]).env("ERL_EPMD_ADDRESS", "127.0.0.1");
         let mapper = Group::spawn(&epmd, &home.path().join("epmd.log"));
-        let mut private = Private { server: None, _mapper: mapper, ports, home };
+        let data = wishes.data.clone().unwrap_or_else(|| home.path().join("data"));
+        let mut private = Private { server: None, _mapper: mapper, ports, data, home };
         private.boot()?;
         let url = format!("amqp://relink:{PASSWORD}@127.0.0.1:{}/%2f", ports.amqp);
         Ok(Self { url, private: Some(private) })
@@ -175,7 +191,7 @@ impl Private {
             .env("RABBITMQ_CONFIG_FILES", home.join("conf.d"))
             .env("RABBITMQ_ADVANCED_CONFIG_FILE", home.join("advanced.config"))
             .env("RABBITMQ_ENABLED_PLUGINS_FILE", home.join("plugins"))
-            .env("RABBITMQ_MNESIA_BASE", home.join("data"))
+            .env("RABBITMQ_MNESIA_BASE", &self.data)
             .env("RABBITMQ_LOG_BASE", home.join("log"))
             .env("RABBITMQ_PID_FILE", home.join("pid"))
             .env(

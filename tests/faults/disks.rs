@@ -1,0 +1,92 @@
+//! A broker whose disk is nearly full, or full to the last byte.
+
+use crate::seen::judge_undisturbed;
+use relink_tests::{
+    Channels, PrivateBroker, PrivatePostgres, Servers, Setup, SmallDisk, Stage, Toxics, eventually,
+    isolated,
+};
+
+/// More accounts than any of these loads gets to.
+const ROOM: usize = 3000;
+
+const MIB: u64 = 1024 * 1024;
+
+/// As good as none: the disk is full before.
+const NO_LIMIT: u64 = 1;
+
+/// A deployment whose broker has a disk of its own, and blocks publishers below a limit.
+struct OnSmallDisk {
+    stage: Stage,
+    broker: PrivateBroker,
+    disk: SmallDisk,
+    _database: PrivatePostgres,
+}
+
+impl OnSmallDisk {
+    async fn open(limit: u64) -> Self {
+        let disk = SmallDisk::mount(256);
+        let (broker, database) =
+            tokio::join!(PrivateBroker::start_on(&disk, limit), PrivatePostgres::start(100));
+        let servers = Servers { amqp: broker.url(), postgres: database.url() };
+        let setup = Setup { servers, accounts: ROOM, channels: Channels::Email };
+        Self { stage: Stage::open(setup).await, broker, disk, _database: database }
+    }
+
+    async fn until_alarmed(&self, alarmed: bool) {
+        eventually(&format!("the disk alarm to be {alarmed}"), || async {
+            (self.broker.has_disk_alarm().await == alarmed).then_some(())
+        })
+        .await;
+    }
+
+    async fn until_gauge(&self, name: &str, least: i64) {
+        eventually(&format!("{name} to reach {least}"), || async {
+            (self.stage.gauge(name).await? >= least).then_some(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_alarm_fills_the_spool_while_consumers_go_on() {
+    isolated(async || {
+        let world = OnSmallDisk::open(64 * MIB).await;
+        let (stage, disk) = (&world.stage, &world.disk);
+        // What the mail server does not take piles up in the broker.
+        stage.mail.set(Toxics::black_hole());
+        let load = stage.load(20);
+        world.until_gauge("relink_queue_depth", 40).await;
+        disk.fill(16 * MIB);
+        world.until_alarmed(true).await;
+        world.until_gauge("relink_spool_pending", 40).await;
+        assert_eq!(stage.corner.inbox.len(), 0);
+        stage.mail.heal();
+        // More than were taken from the broker before the alarm.
+        stage.corner.inbox.wait_for(40).await;
+        assert!(world.broker.has_disk_alarm().await);
+        disk.free();
+        let ledger = load.stop_after(30).await;
+        judge_undisturbed(stage, &ledger, "disk alarm").await;
+    })
+    .await;
+}
+
+/// A RabbitMQ that meets the end of its disk before its alarm does gives up its quorum queues and
+/// stays up without them: somebody has to make room and start it again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_out_of_disk_has_what_it_confirmed_once_it_is_started_again() {
+    isolated(async || {
+        let mut world = OnSmallDisk::open(NO_LIMIT).await;
+        let load = world.stage.load(20);
+        load.reaches(30).await;
+        world.disk.fill(0);
+        world.until_gauge("relink_spool_pending", 40).await;
+        assert_eq!(world.disk.left(), 0);
+        world.disk.free();
+        world.broker.kill().await;
+        world.broker.restart().await;
+        let ledger = load.stop_after(30).await;
+        judge_undisturbed(&world.stage, &ledger, "broker out of disk").await;
+    })
+    .await;
+}
