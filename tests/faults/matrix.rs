@@ -128,8 +128,14 @@ const ROWS: [Shown; 74] = [
         "providers::texts_in_doubt_are_looked_up_and_never_sent_blindly",
         "providers::a_provider_that_is_busy_costs_time_and_no_message",
     ]),
-    NotHere,
-    NotHere,
+    Here(&[
+        "clocks::a_worker_whose_clock_steps_an_hour_sends_by_the_plan_all_the_same",
+        "clocks::a_receiver_whose_clock_steps_an_hour_changes_no_plan",
+    ]),
+    Here(&[
+        "clocks::workers_with_clocks_ten_minutes_apart_respect_each_others_leases",
+        "clocks::an_account_that_breaks_again_is_heard_of_by_a_receiver_ten_minutes_behind",
+    ]),
     Elsewhere(
         "crates/receiver/tests/it/malformed_http.rs",
         "what_is_not_http_gets_no_2xx_stores_nothing_and_harms_nobody",
@@ -209,7 +215,9 @@ fn the_table_names_every_row_and_every_test_that_is_named_exists() {
 #[test]
 fn every_test_of_a_theme_is_in_the_table() {
     let table = read("docs/faults.md");
-    for theme in ["broker", "database", "inputs", "network", "points", "processes", "providers"] {
+    for theme in
+        ["broker", "clocks", "database", "inputs", "network", "points", "processes", "providers"]
+    {
         let text = read(&format!("tests/faults/{theme}.rs"));
         let tests = text.split("#[tokio::test").skip(1);
         for test in tests.map(|test| test.split("fn ").nth(1).unwrap().split('(').next().unwrap()) {

@@ -15,6 +15,7 @@
 
 mod api;
 mod checker;
+mod clock;
 mod corner;
 mod ledger;
 mod load;
@@ -27,12 +28,13 @@ mod wait;
 
 pub use api::Api;
 pub use checker::Verdict;
+pub use clock::FakeClock;
 pub use corner::{Corner, Engines, Servers, postgres_address};
 pub use ledger::{Ledger, Told};
 pub use load::{Channels, Load, Rate, account};
 pub use private::{PrivateBroker, PrivatePostgres};
 pub use process::{Relink, Supervision, relink_binary};
 pub use proxy::{Proxy, Toxic, Toxics};
-pub use signed::{Sender, WEBHOOK_SECRET, login_required, post_alone};
+pub use signed::{Sender, WEBHOOK_SECRET, login_required, login_required_at, post_alone};
 pub use stage::{Actor, Setup, Stage};
 pub use wait::{eventually, within};
