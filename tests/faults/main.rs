@@ -10,6 +10,7 @@
 )]
 
 mod broker;
+mod clocks;
 mod database;
 mod disks;
 mod inputs;

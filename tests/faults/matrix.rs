@@ -131,8 +131,14 @@ const ROWS: [Shown; 74] = [
         "providers::texts_in_doubt_are_looked_up_and_never_sent_blindly",
         "providers::a_provider_that_is_busy_costs_time_and_no_message",
     ]),
-    NotHere,
-    NotHere,
+    Here(&[
+        "clocks::a_worker_whose_clock_steps_an_hour_sends_by_the_plan_all_the_same",
+        "clocks::a_receiver_whose_clock_steps_an_hour_changes_no_plan",
+    ]),
+    Here(&[
+        "clocks::workers_with_clocks_ten_minutes_apart_respect_each_others_leases",
+        "clocks::an_account_that_breaks_again_is_heard_of_by_a_receiver_ten_minutes_behind",
+    ]),
     Elsewhere(
         "crates/receiver/tests/it/malformed_http.rs",
         "what_is_not_http_gets_no_2xx_stores_nothing_and_harms_nobody",
@@ -167,8 +173,9 @@ const ROWS: [Shown; 74] = [
 ];
 
 /// Files with tests of rows.
-const THEMES: [&str; 10] = [
+const THEMES: [&str; 11] = [
     "broker",
+    "clocks",
     "database",
     "disks",
     "inputs",

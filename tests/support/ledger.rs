@@ -8,6 +8,8 @@ use std::time::Duration;
 /// One event, posted to one receiver or to several.
 #[derive(Debug, Clone, Default)]
 pub struct Told {
+    /// When it was about to be posted.
+    pub posted_at: Timestamp,
     /// The status of each post, or `None` where there was no answer.
     pub answers: Vec<Option<u16>>,
     /// How long each answer took; posts without an answer have none.

@@ -16,6 +16,7 @@
 mod api;
 mod audit;
 mod checker;
+mod clock;
 mod corner;
 mod ledger;
 mod load;
@@ -32,6 +33,7 @@ mod wait;
 
 pub use api::Api;
 pub use checker::Verdict;
+pub use clock::FakeClock;
 pub use corner::{Corner, Engines, Servers, postgres_address};
 pub use ledger::{Ledger, Told};
 pub use load::{Channels, Load, Rate, account};
@@ -41,7 +43,7 @@ pub use packet_filter::PacketFilter;
 pub use private::{PrivateBroker, PrivatePostgres, private_servers};
 pub use process::{Relink, Supervision, relink_binary};
 pub use proxy::{Proxy, Toxic, Toxics};
-pub use signed::{Sender, WEBHOOK_SECRET, login_required, post_alone};
+pub use signed::{Sender, WEBHOOK_SECRET, login_required, login_required_at, post_alone};
 pub use small_disk::SmallDisk;
 pub use stage::{Actor, Setup, Stage};
 pub use wait::{eventually, within};

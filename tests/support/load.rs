@@ -3,6 +3,7 @@
 
 use crate::ledger::{Ledger, Told};
 use crate::signed::{Sender, login_required};
+use relink_core::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -95,7 +96,7 @@ async fn post(
 /// Posts one event to every receiver at the same moment.
 async fn tell(receivers: &[Sender], number: usize) -> Told {
     let event = Arc::new(login_required(&format!("evt-{number}"), &account(number)));
-    let mut posts = JoinSet::new();
+    let (posted_at, mut posts) = (Timestamp::now(), JoinSet::new());
     for receiver in receivers {
         let (receiver, event) = (receiver.clone(), Arc::clone(&event));
         posts.spawn(async move {
@@ -104,7 +105,7 @@ async fn tell(receivers: &[Sender], number: usize) -> Told {
             (status, started.elapsed())
         });
     }
-    let mut told = Told::default();
+    let mut told = Told { posted_at, ..Told::default() };
     for (status, took) in posts.join_all().await {
         told.answers.push(status);
         told.latencies.extend(status.map(|_| took));

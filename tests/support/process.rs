@@ -3,8 +3,9 @@
 
 use crate::wait::eventually;
 use bytes::Bytes;
+use relink_core::Timestamp;
 use relink_http::client::{HttpClient, Limits};
-use relink_http::{HeaderMap, Method};
+use relink_http::{HeaderMap, Method, header};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
 use std::net::TcpListener;
@@ -74,17 +75,15 @@ impl Relink {
         Self::spawn(folder, arguments, shell)
     }
 
-    /// Starts it with fail points armed.
-    pub fn start_armed(
+    /// Starts it with these variables beside its own.
+    pub fn start_in(
         folder: &Path,
         config: &Path,
         arguments: &[&str],
-        fail_points: Option<&str>,
+        environment: &[(String, String)],
     ) -> Self {
         let mut command = Self::command(config, arguments);
-        if let Some(fail_points) = fail_points {
-            command.env("RELINK_FAIL_POINTS", fail_points);
-        }
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
         Self::spawn(folder, arguments, command)
     }
 
@@ -125,6 +124,15 @@ impl Relink {
         let url = format!("{base}{path}");
         let answer = client.call(Method::GET, &url, HeaderMap::new(), Bytes::new()).await.ok()?;
         Some((answer.status.as_u16(), String::from_utf8_lossy(&answer.body).into_owned()))
+    }
+
+    /// What time it thinks it is, to the second, by the `Date` of its admin listener.
+    pub async fn clock(&self) -> Option<Timestamp> {
+        let url = format!("{}/livez", self.admin_url()?);
+        let client = HttpClient::new(Limits::default()).unwrap();
+        let answer = client.call(Method::GET, &url, HeaderMap::new(), Bytes::new()).await.ok()?;
+        let date = answer.headers.get(header::DATE)?.to_str().ok()?.replace("GMT", "+0000");
+        Timestamp::strptime("%a, %d %b %Y %H:%M:%S %z", date).ok()
     }
 
     /// Whether it has said that it runs.

@@ -4,6 +4,7 @@ use aws_lc_rs::hmac;
 use bytes::Bytes;
 use relink_http::client::{Answer, CallError, HttpClient, Limits};
 use relink_http::{HeaderMap, Method, header};
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -15,9 +16,14 @@ pub const WEBHOOK_SECRET: &str = "your_webhook_secret_key";
 
 /// Cobalt's documented event for one account, compact.
 pub fn login_required(event_id: &str, account_ref: &str) -> String {
+    login_required_at(event_id, account_ref, "2025-10-21T14:30:00.000Z")
+}
+
+/// The same, created at this moment.
+pub fn login_required_at(event_id: &str, account_ref: &str, created: impl fmt::Display) -> String {
     serde_json::json!({
         "id": event_id, "access_token_reference_id": account_ref, "object": "event",
-        "created": "2025-10-21T14:30:00.000Z", "type": "access_token.login_required",
+        "created": created.to_string(), "type": "access_token.login_required",
         "data": {
             "access_token_reference_id": account_ref,
             "emr_instance_domain": "https://your-emr-instance.com",

@@ -46,10 +46,10 @@ impl Setup {
 
 /// A running deployment.
 pub struct Stage {
+    /// Its processes, by role. Dropped before the folder that has the logs they then print.
+    pub processes: Vec<Actor>,
     /// Its folder, providers and configuration.
     pub corner: Corner,
-    /// Its processes, by role.
-    pub processes: Vec<Actor>,
     /// Before the broker.
     pub broker: Proxy,
     /// Before the database.
@@ -83,8 +83,8 @@ impl Stage {
 
     /// The same with the worker's or receiver's fail points armed.
     pub async fn open_armed(setup: Setup, role: &'static str, fail_points: &str) -> Self {
-        let stage = Self::dark(setup).await;
-        stage.started(Some((role, fail_points))).await
+        let armed = ("RELINK_FAIL_POINTS".to_owned(), fail_points.to_owned());
+        Self::dark(setup).await.started(role, &[armed]).await
     }
 
     /// Everything but its processes.
@@ -125,14 +125,14 @@ impl Stage {
 
     /// Starts its processes, with the configuration as it is now, and waits until they run.
     pub async fn start(self) -> Self {
-        self.started(None).await
+        self.started("", &[]).await
     }
 
-    async fn started(mut self, armed: Option<(&str, &str)>) -> Self {
-        for role in ["receive", "work", "web"] {
-            let fail_points = armed.filter(|(armed, _)| *armed == role).map(|(_, points)| points);
+    /// The same, the one of `role` with more variables.
+    pub async fn started(mut self, role: &str, environment: &[(String, String)]) -> Self {
+        for each in ["receive", "work", "web"] {
             let config = self.corner.config();
-            self.add(role, config, fail_points);
+            self.add(each, config, if each == role { environment } else { &[] });
         }
         self.until_running().await;
         self
@@ -142,20 +142,25 @@ impl Stage {
     pub async fn add_receiver(&mut self) {
         let (config, address) = self.corner.another_receiver();
         self.receivers.push(address);
-        self.add("receive", config, None);
+        self.add("receive", config, &[]);
         self.until_running().await;
     }
 
     /// One more worker.
     pub async fn add_worker(&mut self) {
+        self.add_worker_in(&[]).await;
+    }
+
+    /// One more worker, with more variables.
+    pub async fn add_worker_in(&mut self, environment: &[(String, String)]) {
         let config = self.corner.config();
-        self.add("work", config, None);
+        self.add("work", config, environment);
         self.until_running().await;
     }
 
-    fn add(&mut self, role: &'static str, config: PathBuf, fail_points: Option<&str>) {
+    fn add(&mut self, role: &'static str, config: PathBuf, environment: &[(String, String)]) {
         let folder = self.corner.folder.path();
-        let process = Relink::start_armed(folder, &config, &[role], fail_points);
+        let process = Relink::start_in(folder, &config, &[role], environment);
         self.processes.push(Actor { role, process, config });
     }
 

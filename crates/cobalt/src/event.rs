@@ -210,13 +210,14 @@ pub(crate) fn account_ref(
     }
 }
 
-/// `created`, but never later than the arrival: an event cannot happen after it was heard of.
+/// `created` as it is said, and the arrival where it is not: this host's clock may be wrong, and
+/// then must not move what another one said.
 fn occurred_at(body: &Json, received_at: Timestamp, oddities: &mut Vec<Oddity>) -> Timestamp {
     let Some(created) = body.get("created").filter(|value| **value != Json::Null) else {
         return whole_millis(received_at);
     };
     match created.as_text().and_then(|text| text.parse::<Timestamp>().ok()) {
-        Some(created) => whole_millis(created.min(received_at)),
+        Some(created) => whole_millis(created),
         None => {
             oddities.push(Oddity::CreatedUnreadable);
             whole_millis(received_at)

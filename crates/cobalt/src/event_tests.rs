@@ -166,7 +166,7 @@ fn times_may_have_an_offset_be_missing_or_be_wrong() {
     for (created, expected, oddities) in [
         (Some(json!("2025-10-21T07:30:00-07:00")), "2025-10-21T14:30:00Z", vec![]),
         (Some(json!("2025-10-21T14:30:00.000999Z")), "2025-10-21T14:30:00Z", vec![]),
-        (Some(json!("2025-10-22T00:00:00Z")), arrival, vec![]),
+        (Some(json!("2025-10-22T00:00:00Z")), "2025-10-22T00:00:00Z", vec![]),
         (Some(json!(null)), arrival, vec![]),
         (None, arrival, vec![]),
         (Some(json!("2025-10-21T14:30:00")), arrival, unreadable.clone()),

@@ -120,7 +120,6 @@ fn signal_is_within_limits(signal: &Signal) {
     for text in words.into_iter().flatten().chain([event, account, &signal.digest]) {
         assert!(!text.chars().any(char::is_control) && text.len() <= 300, "{text:?}");
     }
-    assert!(signal.occurred_at <= signal.received_at, "nothing happens after it was heard of");
     assert_eq!(signal.digest.len(), 64);
 }
 

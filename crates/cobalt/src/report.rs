@@ -86,7 +86,7 @@ fn says_login_required(report: &Json) -> Result<bool, ParseError> {
     Ok(status == 403.0 && error.as_deref() == Some("login_required"))
 }
 
-/// When the app met it, at most `received_at`.
+/// When the app met it, as it says; else `received_at`, by this host's clock.
 fn occurred_at(report: &Json, received_at: Timestamp) -> Result<Timestamp, ParseError> {
     let Some(value) = report.get("occurred_at").filter(|value| **value != Json::Null) else {
         return Ok(whole_millis(received_at));
@@ -96,7 +96,7 @@ fn occurred_at(report: &Json, received_at: Timestamp) -> Result<Timestamp, Parse
         field: "occurred_at",
         why: "is not a time with an offset (RFC 3339, such as 2025-10-21T14:30:00Z)",
     })?;
-    Ok(whole_millis(at.min(received_at)))
+    Ok(whole_millis(at))
 }
 
 /// A hash of what makes two reports the same event. Length-prefixed, so that no two different

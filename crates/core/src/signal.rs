@@ -45,9 +45,10 @@ pub struct Signal {
     pub kind: SignalKind,
     /// How it came.
     pub source: SignalSource,
-    /// When the sender says it happened.
+    /// When the sender says it happened; `received_at` if it does not. The store takes nothing to
+    /// have happened later than its own now.
     pub occurred_at: Timestamp,
-    /// When we accepted it.
+    /// When we accepted it, by the clock of the host that did.
     pub received_at: Timestamp,
     /// The EHR instance it names, for noticing outages.
     #[serde(default, skip_serializing_if = "Option::is_none")]

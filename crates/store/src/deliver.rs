@@ -105,8 +105,9 @@ pub enum Finished {
         state: NotificationState,
         /// Why.
         reason: Reason,
-        /// When the case's first signal was received, for the time it took to be accepted.
-        case_opened_at: Timestamp,
+        /// How long the case was open by then, both ends by the store's clock: for the time it
+        /// took to be accepted.
+        case_age: Duration,
     },
     /// Somebody else had taken over. The outcome is on the attempt's row all the same, and an
     /// acceptance ends the notification.

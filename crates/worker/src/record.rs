@@ -3,11 +3,9 @@
 
 use crate::deliver::Courier;
 use crate::patience::{GaveUp, Until, is_worth_waiting_for, jitter, patiently};
-use relink_core::Timestamp;
 use relink_core::attempt::{Outcome, OutcomeKind};
 use relink_core::fail_point::{FailPoint, reached};
 use relink_core::sender::Sent;
-use relink_core::time::since;
 use relink_core::wire::{OutcomeMessage, VERSION};
 use relink_store::{FinishRequest, Finished, OpenAttempt};
 use std::time::Duration;
@@ -76,11 +74,11 @@ impl Courier {
 impl crate::Metrics {
     /// How long the person waited, if this outcome ends the waiting.
     pub(crate) fn told(&self, message: &OutcomeMessage, finished: &Finished) {
-        if let Finished::Recorded { case_opened_at, .. } = finished
+        if let Finished::Recorded { case_age, .. } = finished
             && message.outcome == OutcomeKind::Accepted
             && !message.reminder
         {
-            self.accepted_after(since(*case_opened_at, Timestamp::now()).as_secs_f64());
+            self.accepted_after(case_age.as_secs_f64());
         }
     }
 }

@@ -9,6 +9,7 @@ use relink_core::attempt::Reason;
 use relink_core::case::Case;
 use relink_core::next_step::NextStep;
 use relink_core::notification::{NonSend, NotificationState};
+use relink_core::time::since;
 
 /// Writes `next` to the row, which its counters are up to date in, and clears the lease.
 pub(super) fn settle(
@@ -53,7 +54,7 @@ pub(super) fn settle(
         writes.new_notifications.push((advance, now));
     }
     writes.notifications.push((stored, now));
-    Finished::Recorded { state, reason, case_opened_at: case.opened_at }
+    Finished::Recorded { state, reason, case_age: since(case.opened_at, now) }
 }
 
 fn waiting(

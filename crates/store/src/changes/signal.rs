@@ -45,10 +45,12 @@ pub(crate) fn signal_changes(
     rules: &Rules,
     now: Timestamp,
 ) -> (Applied, Writes) {
+    // What waits while an account is mended tells of before, even if its sender's clock is ahead.
+    let signal = Signal { occurred_at: signal.occurred_at.min(now), ..signal.clone() };
     let SignalSnapshot { account, open_case, last_closed_at, notifications } = snapshot;
     let planned = planned_pairs(&notifications);
     let account = AccountSnapshot { account, open_case, last_closed_at, planned };
-    let decision = decide(signal, &account, rules, now);
+    let decision = decide(&signal, &account, rules, now);
 
     let mut writes = Writes::default();
     let result = decision.result();
@@ -76,7 +78,7 @@ pub(crate) fn signal_changes(
         ) => None,
     };
     let applied = Applied { result, case_id, planned: writes.new_notifications.len() };
-    let row = SignalRow { signal: signal.clone(), result, applied_at: now };
+    let row = SignalRow { signal, result, applied_at: now };
     writes.signals.push(SignalWrite { row, case_id });
     (applied, writes)
 }

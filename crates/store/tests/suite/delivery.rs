@@ -10,7 +10,7 @@ use relink_core::id::{CaseId, EventId};
 use relink_core::masked::EmailAddress;
 use relink_core::notification::{NonSend, NotificationState};
 use relink_core::seal::KeyRing;
-use relink_core::time::after;
+use relink_core::time::{after, since};
 use relink_store::{Begin, Finished, StoreError};
 
 async fn beginning_commits_the_intent(world: World) {
@@ -105,14 +105,10 @@ async fn an_acceptance_ends_it_and_recording_twice_is_harmless(world: World) {
     let open = world.send(id).await;
     world.advance(MINUTE);
     let recorded = world.finish(&open, Outcome::Accepted).await;
-    let case_opened_at = open.snapshot.case.opened_at;
+    let case_age = since(open.snapshot.case.opened_at, world.now());
     assert_eq!(
         recorded,
-        Finished::Recorded {
-            state: NotificationState::Sent,
-            reason: Reason::Accepted,
-            case_opened_at
-        }
+        Finished::Recorded { state: NotificationState::Sent, reason: Reason::Accepted, case_age }
     );
     let before = world.history(case).await;
     let stored = before.notifications.iter().find(|n| n.id == id).unwrap();

@@ -9,7 +9,7 @@ use relink_core::case::{CloseReason, HoldReason};
 use relink_core::id::{CaseId, EventId};
 use relink_core::notification::{NonSend, NotificationState};
 use relink_core::plan::SignalResult;
-use relink_core::signal::SignalKind;
+use relink_core::signal::{Signal, SignalKind};
 use relink_core::time::after;
 use relink_store::{Applied, Begin, CaseFilter};
 
@@ -145,6 +145,14 @@ async fn late_news_of_what_was_mended_since_bothers_nobody(world: World) {
     }
     let new = world.apply(world.signal("new", "acc", LoginRequired)).await;
     assert_eq!(new.result, SignalResult::Opened);
+}
+
+async fn nothing_happened_later_than_the_stores_own_now(world: World) {
+    let now = world.now();
+    let signal = world.signal("e1", "acc", LoginRequired);
+    let from_tomorrow = Signal { occurred_at: after(now, DAY), ..signal };
+    let case = world.apply(from_tomorrow).await.case_id.unwrap();
+    assert_eq!(world.history(case).await.signals[0].signal.occurred_at, now);
 }
 
 async fn a_repair_counts_for_late_news_also_when_no_case_was_open(world: World) {
@@ -303,6 +311,7 @@ on_both!(
     a_repair_closes_the_case_and_cancels_what_it_planned,
     a_repair_of_nothing_is_noted,
     late_news_of_what_was_mended_since_bothers_nobody,
+    nothing_happened_later_than_the_stores_own_now,
     a_repair_counts_for_late_news_also_when_no_case_was_open,
     a_batch_is_applied_in_its_order,
     signals_at_the_same_moment_open_one_case,
