@@ -92,9 +92,10 @@ impl From<StoreError> for Failure {
         match error {
             StoreError::Unavailable(_) => Self::unavailable(message),
             StoreError::Disk(_) => Self::disk(message),
-            StoreError::Schema(_) | StoreError::Sealed(_) | StoreError::Refused(_) => {
-                Self::failed(message)
-            }
+            StoreError::Schema(_)
+            | StoreError::Sealed(_)
+            | StoreError::NeverBegun(_)
+            | StoreError::Refused(_) => Self::failed(message),
         }
     }
 }

@@ -17,6 +17,10 @@ pub enum StoreError {
     /// A stored access token does not open with any configured key.
     #[error("an access token cannot be opened: {0}")]
     Sealed(String),
+    /// No such attempt is on record: the case was purged, or this is another database. Nothing was
+    /// written, and nothing ever can be.
+    #[error("{0}")]
+    NeverBegun(String),
     /// A fault of ours or damaged data. Nothing was written.
     #[error("the store refused: {0}")]
     Refused(String),
@@ -27,7 +31,7 @@ impl StoreError {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Unavailable(_) | Self::Disk(_) => true,
-            Self::Schema(_) | Self::Sealed(_) | Self::Refused(_) => false,
+            Self::Schema(_) | Self::Sealed(_) | Self::NeverBegun(_) | Self::Refused(_) => false,
         }
     }
 }

@@ -76,6 +76,7 @@ pub struct Metrics {
     pub(crate) sends_after_repair: Gauge,
     pub(crate) dead_letters: Gauge,
     pub(crate) republished: Counter,
+    outcomes_kept: Gauge,
     pub(crate) found: Counter,
     rounds: Family<RoundLabels, Counter>,
     round_reached: Gauge,
@@ -98,6 +99,7 @@ impl Metrics {
             sends_after_repair: Gauge::default(),
             dead_letters: Gauge::default(),
             republished: Counter::default(),
+            outcomes_kept: Gauge::default(),
             found: Counter::default(),
             rounds: Family::default(),
             round_reached: Gauge::default(),
@@ -147,6 +149,11 @@ impl Metrics {
             "relink_due_not_published",
             "Due notifications that could not be published and were given back",
             it.republished.clone(),
+        );
+        registry.register(
+            "relink_outcomes_kept",
+            "Outcomes on this machine's disk that the store refuses; each leaves an attempt in doubt",
+            it.outcomes_kept.clone(),
         );
         metrics
     }
@@ -222,6 +229,11 @@ impl Metrics {
 
     pub(crate) fn accepted_after(&self, seconds: f64) {
         self.to_accepted.observe(seconds);
+    }
+
+    /// What the store refuses, of this process and of those that live no more.
+    pub(crate) fn outcomes_kept(&self, kept: usize) {
+        self.outcomes_kept.set(i64::try_from(kept).unwrap_or(i64::MAX));
     }
 
     pub(crate) fn depth(&self, queue: &'static str, depth: u64) {

@@ -6,6 +6,10 @@
 //! lost, and another worker that takes over after the lease, before the replay; its send cannot be
 //! taken back, and the outcome is kept on the attempt it belongs to.
 //!
+//! An outcome that the store refuses, or that this release cannot read, stays on the disk and is
+//! tried again now and then, for whatever is wrong may be mended; nobody waits for it, so its
+//! attempt becomes a doubt meanwhile. Only an outcome whose attempt the store has never had goes.
+//!
 //! The folder holds a place for each process that shares it, `0`, `1`, …: a sealed segment log,
 //! locked while its process lives. What a process left behind is replayed by one that lives.
 
@@ -26,8 +30,8 @@ use tokio_util::sync::CancellationToken;
 /// Processes that may share one folder.
 const PLACES: u32 = 64;
 
-/// Outcomes take some hundred bytes each; there are never more than sends in hand and those of
-/// one outage, for nothing is begun while the store is away.
+/// Outcomes take some hundred bytes each; there are few, for nothing is begun while the store is
+/// away.
 const MAX_BYTES: u64 = 64 << 20;
 
 /// Read and replayed together.
@@ -70,15 +74,13 @@ impl Outcomes {
         Ok(Arc::new(Self { folder: folder.to_owned(), key, own, pending }))
     }
 
-    /// Keeps an outcome; whether it is on stable storage.
-    pub(crate) async fn keep(&self, message: &OutcomeMessage) -> bool {
+    /// Keeps an outcome that the store did not take; whether it is on stable storage.
+    pub(crate) async fn keep(&self, message: &OutcomeMessage, why: &StoreError) -> bool {
         self.pending.send_modify(|pending| *pending += 1);
         let id = message.notification_id.to_string();
         match self.own.append(&id, Bytes::from(message.encode())).await {
             Ok(_) => {
-                tracing::warn!(
-                    "the store does not answer: the outcome is kept on disk until it does"
-                );
+                tracing::warn!(%why, "the outcome is kept on disk until the store takes it");
                 true
             }
             Err(error) => {
@@ -104,23 +106,31 @@ impl Outcomes {
     /// Replays until `stop`: first what earlier processes left, then what this one keeps.
     pub async fn run(&self, grouped: Grouped, metrics: Metrics, stop: CancellationToken) {
         let replay = Replay { grouped, metrics, pending: &self.pending, stop: &stop };
-        self.adopt(&replay).await;
+        let mut left_over = self.adopt(&replay).await;
         let mut newest = self.own.newest();
         let mut read_to = 0;
+        let mut kept = Vec::new();
         self.done();
         while !stop.is_cancelled() {
             newest.mark_unchanged();
-            read_to = replay.all(&self.own, read_to).await.read_to;
+            let came = replay.all(&self.own, read_to).await;
+            read_to = came.read_to;
+            kept.extend(came.kept);
+            replay.metrics.outcomes_kept(left_over + kept.len());
             tokio::select! {
                 () = stop.cancelled() => {}
                 _ = newest.changed() => {}
-                () = tokio::time::sleep(ADOPT_EVERY) => self.adopt(&replay).await,
+                () = tokio::time::sleep(ADOPT_EVERY) => {
+                    left_over = self.adopt(&replay).await;
+                    kept = replay.again(&self.own, kept).await;
+                }
             }
         }
     }
 
-    /// Replays what processes left behind that live no more.
-    async fn adopt(&self, replay: &Replay<'_>) {
+    /// Replays what processes left behind that live no more; answers how much of it stays.
+    async fn adopt(&self, replay: &Replay<'_>) -> usize {
+        let mut kept = 0;
         for number in 0..PLACES {
             let place = self.folder.join(number.to_string());
             if !place.is_dir() || replay.stop.is_cancelled() {
@@ -135,6 +145,7 @@ impl Outcomes {
                             .send_modify(|pending| *pending = pending.saturating_add(count));
                         let came = replay.all(&left, 0).await;
                         self.give_up(count.saturating_sub(came.handled));
+                        kept += came.kept.len();
                     }
                     left.close().await;
                 }
@@ -142,6 +153,7 @@ impl Outcomes {
                 Err(error) => tracing::error!(%error, "outcomes left behind cannot be read"),
             }
         }
+        kept
     }
 
     /// Damaged records are set aside and never come: nobody may wait for them.
@@ -179,15 +191,15 @@ struct Replay<'a> {
 impl Replay<'_> {
     /// Everything above `read_to`; answers how far it has come.
     async fn all(&self, log: &SegmentLog, mut read_to: u64) -> Came {
-        let mut handled = 0;
+        let (mut handled, mut kept) = (0, Vec::new());
         loop {
             let batch = match log.next_batch(read_to, BATCH, BATCH_BYTES).await {
-                Ok(batch) if batch.is_empty() => return Came { read_to, handled },
+                Ok(batch) if batch.is_empty() => return Came { read_to, handled, kept },
                 Ok(batch) => batch,
                 Err(error) => {
                     tracing::error!(%error, "outcomes kept on disk cannot be read just now");
                     if self.pause().await {
-                        return Came { read_to, handled };
+                        return Came { read_to, handled, kept };
                     }
                     continue;
                 }
@@ -195,14 +207,33 @@ impl Replay<'_> {
             for record in batch {
                 read_to = record.seq;
                 match self.one(record).await {
-                    Ended::OnRecord => log.settle(read_to),
-                    Ended::Kept => {}
-                    Ended::Stopped => return Came { read_to, handled },
+                    Ended::Settled => log.settle(read_to),
+                    Ended::Kept => kept.push(read_to),
+                    Ended::Stopped => return Came { read_to, handled, kept },
                 }
                 handled += 1;
                 self.pending.send_modify(|pending| *pending = pending.saturating_sub(1));
             }
         }
+    }
+
+    /// Tries those again that stayed on the disk; answers which still do.
+    async fn again(&self, log: &SegmentLog, kept: Vec<u64>) -> Vec<u64> {
+        let mut still = Vec::new();
+        for number in kept {
+            match log.read(number).await {
+                Ok(Some(record)) => match self.one(record).await {
+                    Ended::Settled => log.settle(number),
+                    Ended::Kept | Ended::Stopped => still.push(number),
+                },
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::error!(%error, "an outcome kept on disk cannot be read just now");
+                    still.push(number);
+                }
+            }
+        }
+        still
     }
 
     /// One outcome, for as long as the store does not answer.
@@ -224,16 +255,20 @@ impl Replay<'_> {
                     if let Finished::Recorded { state, reason, .. } = finished {
                         self.metrics.notification(message.channel, &message.step, state, reason);
                     }
-                    return Ended::OnRecord;
+                    return Ended::Settled;
                 }
                 Err(error) if is_worth_waiting_for(&error) => {
                     if self.pause().await {
                         return Ended::Stopped;
                     }
                 }
+                Err(error @ StoreError::NeverBegun(_)) => {
+                    tracing::error!(message.key = %key, %outcome, %error, "an outcome kept on disk belongs to nothing here and is dropped");
+                    return Ended::Settled;
+                }
                 Err(error) => {
-                    tracing::error!(message.key = %key, %outcome, %error, "an outcome was refused; its attempt is in doubt");
-                    return Ended::OnRecord;
+                    tracing::error!(message.key = %key, %outcome, %error, "an outcome is refused: it stays on disk, and its attempt is in doubt");
+                    return Ended::Kept;
                 }
             }
         }
@@ -248,16 +283,17 @@ impl Replay<'_> {
     }
 }
 
-/// How far a replay has come: the last record's number, and how many there were.
+/// How far a replay has come, how many records there were, and which of them stay on the disk.
 struct Came {
     read_to: u64,
     handled: usize,
+    kept: Vec<u64>,
 }
 
 /// What became of a kept outcome.
 enum Ended {
-    /// The store has it, or will never take it.
-    OnRecord,
+    /// The store has it, or has nothing that it could belong to.
+    Settled,
     /// It stays on the disk.
     Kept,
     /// The process stops; the next start has it.

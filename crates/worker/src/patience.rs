@@ -71,7 +71,7 @@ where
 pub(crate) fn is_worth_waiting_for(error: &StoreError) -> bool {
     match error {
         StoreError::Unavailable(_) | StoreError::Disk(_) | StoreError::Schema(_) => true,
-        StoreError::Sealed(_) | StoreError::Refused(_) => false,
+        StoreError::Sealed(_) | StoreError::NeverBegun(_) | StoreError::Refused(_) => false,
     }
 }
 

@@ -1,4 +1,4 @@
-//! What became of an attempt, on record. The store is asked first; while it does not answer, the
+//! What became of an attempt, on record. The store is asked first; while it does not take it, the
 //! outcome is kept on this machine's disk, and without one in memory.
 
 use crate::deliver::Courier;
@@ -7,7 +7,7 @@ use relink_core::attempt::{Outcome, OutcomeKind};
 use relink_core::fail_point::{FailPoint, reached};
 use relink_core::sender::Sent;
 use relink_core::wire::{OutcomeMessage, VERSION};
-use relink_store::{FinishRequest, Finished, OpenAttempt};
+use relink_store::{FinishRequest, Finished, OpenAttempt, StoreError};
 use std::time::Duration;
 
 /// How long what cannot be kept on disk is kept in memory while the store is down. After that the
@@ -30,16 +30,16 @@ impl Courier {
         let message = message(attempt, sent, took);
         let request = finish_request(&message);
         let recorded = match self.grouped.finish_one(request.clone()).await {
+            Ok(finished) => Ok(finished),
+            // Nothing to wait for, and nothing that it could ever belong to.
+            Err(error @ StoreError::NeverBegun(_)) => Err(GaveUp::Refused(error)),
+            Err(error) if self.is_kept(&message, &error).await => return,
             Err(error) if is_worth_waiting_for(&error) => {
-                if self.is_kept(&message).await {
-                    return;
-                }
                 let until = Until::Elapsed(RECORD_PATIENCE);
                 let finish = || self.grouped.finish_one(request.clone());
                 patiently("record an outcome", &until, finish).await
             }
             Err(error) => Err(GaveUp::Refused(error)),
-            Ok(finished) => Ok(finished),
         };
         if let Ok(finished) = &recorded {
             self.metrics.told(&message, finished);
@@ -48,9 +48,9 @@ impl Courier {
     }
 
     /// Whether the outcome is safe on this machine's disk.
-    async fn is_kept(&self, message: &OutcomeMessage) -> bool {
+    async fn is_kept(&self, message: &OutcomeMessage, why: &StoreError) -> bool {
         match &self.outcomes {
-            Some(outcomes) => outcomes.keep(message).await,
+            Some(outcomes) => outcomes.keep(message, why).await,
             None => false,
         }
     }

@@ -115,6 +115,7 @@ mod tests {
             StoreError::Disk(_) => "disk",
             StoreError::Schema(_) => "schema",
             StoreError::Sealed(_) => "sealed",
+            StoreError::NeverBegun(_) => "never begun",
             StoreError::Refused(_) => "refused",
         };
         for (code, expected) in [

@@ -78,7 +78,7 @@ pub(crate) fn no_case(id: NotificationId, case: CaseId) -> StoreError {
 
 /// An outcome of something that was never begun.
 pub(crate) fn no_attempt(id: NotificationId, number: u32) -> StoreError {
-    StoreError::Refused(format!("attempt {number} of notification {id} was never begun here"))
+    StoreError::NeverBegun(format!("attempt {number} of notification {id} was never begun here"))
 }
 
 /// For columns that are taken as they are.

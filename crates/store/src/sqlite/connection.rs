@@ -57,7 +57,7 @@ fn named(path: &Path, error: StoreError) -> StoreError {
         StoreError::Unavailable(why) => StoreError::Unavailable(at(why)),
         StoreError::Disk(why) => StoreError::Disk(at(why)),
         StoreError::Refused(why) => StoreError::Refused(at(why)),
-        StoreError::Schema(_) | StoreError::Sealed(_) => error,
+        StoreError::Schema(_) | StoreError::Sealed(_) | StoreError::NeverBegun(_) => error,
     }
 }
 

@@ -137,13 +137,13 @@ async fn one_batch_may_record_the_same_outcome_twice(world: World) {
     assert_eq!(world.history(case).await.attempts.len(), 1);
 }
 
-async fn an_outcome_of_what_was_never_begun_is_refused(world: World) {
+async fn an_outcome_of_what_was_never_begun_has_no_place(world: World) {
     let (case, id) = world.due_email("acc").await;
     let open = world.send(id).await;
     let mut other = finished(&open, Outcome::Accepted);
     other.number = 2;
     let refused = world.store.finish(&[finished(&open, Outcome::Accepted), other]).await;
-    assert!(matches!(refused, Err(StoreError::Refused(_))), "{refused:?}");
+    assert!(matches!(refused, Err(StoreError::NeverBegun(_))), "{refused:?}");
     // All in one transaction: the good one was not written either, and can be written again.
     assert_eq!(world.notification(case, id).await.state, NotificationState::Sending);
     assert!(matches!(world.finish(&open, Outcome::Accepted).await, Finished::Recorded { .. }));
@@ -232,7 +232,7 @@ on_both!(
     one_batch_may_ask_for_the_same_one_twice,
     an_acceptance_ends_it_and_recording_twice_is_harmless,
     one_batch_may_record_the_same_outcome_twice,
-    an_outcome_of_what_was_never_begun_is_refused,
+    an_outcome_of_what_was_never_begun_has_no_place,
     a_lease_is_renewed_only_by_its_holder,
     what_is_late_is_skipped_with_its_reason,
     a_contact_or_consent_that_went_away_is_respected,

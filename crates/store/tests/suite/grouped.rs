@@ -78,7 +78,7 @@ async fn one_bad_request_does_not_spoil_its_batch(world: World) {
     for (n, task) in tasks.into_iter().enumerate() {
         let finished = task.await.unwrap();
         if n == 7 {
-            assert!(matches!(finished, Err(StoreError::Refused(_))), "{finished:?}");
+            assert!(matches!(finished, Err(StoreError::NeverBegun(_))), "{finished:?}");
         } else {
             assert!(matches!(finished, Ok(Finished::Recorded { .. })), "{n}: {finished:?}");
         }

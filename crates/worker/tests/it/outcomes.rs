@@ -23,10 +23,19 @@ fn down() -> StoreError {
 
 /// Sends one email whose outcome the store does not take.
 async fn keep_one(world: &World, outcomes: &Arc<Outcomes>, act: Act) -> (CaseId, NotificationId) {
+    keep_one_while(world, outcomes, act, &down()).await
+}
+
+async fn keep_one_while(
+    world: &World,
+    outcomes: &Arc<Outcomes>,
+    act: Act,
+    fault: &StoreError,
+) -> (CaseId, NotificationId) {
     let (case, id) = world.due_email("clinic_1").await;
     let sender = ScriptedSender::on(Channel::Email);
     sender.then(act);
-    world.store.fail("finish", FOR_LONG, &down());
+    world.store.fail("finish", FOR_LONG, fault);
     let mut courier = world.courier(&sender);
     courier.outcomes = Some(Arc::clone(outcomes));
     let (in_hand, receipt) = delivery(DueMessage::encode(id));
@@ -147,6 +156,82 @@ async fn a_replay_that_comes_late_is_kept_on_its_attempt() {
     );
     assert_eq!(rows[0].resolved_as, Some(OutcomeKind::Accepted));
     assert_eq!(rows[1].outcome, None, "the other worker's attempt is its own");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outcome_that_the_store_refuses_stays_on_the_disk_and_is_tried_again() {
+    let world = World::new().await;
+    let outcomes = world.outcomes();
+    let _running = world.replay(&outcomes);
+    let refused = StoreError::Refused("on purpose".into());
+    let (case, id) = keep_one_while(&world, &outcomes, Act::End(Outcome::Accepted), &refused).await;
+    until("the refusal of a replay", || world.metric("relink_outcomes_kept") == 1.0).await;
+    assert_eq!(world.stands(case, id).await.0, NotificationState::Sending);
+
+    // Others do not wait for it.
+    let (_, other) = world.due_email("clinic_2").await;
+    let sender = ScriptedSender::on(Channel::Email);
+    let mut courier = world.courier(&sender);
+    courier.outcomes = Some(Arc::clone(&outcomes));
+    let (in_hand, _receipt) = delivery(DueMessage::encode(other));
+    world.store.recover("finish");
+    soon("another delivery", courier.deliver(in_hand, &CancellationToken::new())).await;
+    assert_eq!(sender.orders().len(), 1);
+
+    // Mended, it comes on record by itself.
+    until("nothing kept", || world.metric("relink_outcomes_kept") == 0.0).await;
+    assert_eq!(world.stands(case, id).await.0, NotificationState::Sent);
+}
+
+#[tokio::test]
+async fn an_outcome_that_the_store_refuses_is_there_for_the_next_process() {
+    let world = World::new().await;
+    let outcomes = world.outcomes();
+    let running = world.replay(&outcomes);
+    let refused = StoreError::Refused("on purpose".into());
+    let (case, id) = keep_one_while(&world, &outcomes, Act::End(Outcome::Accepted), &refused).await;
+    until("the refusal of a replay", || world.metric("relink_outcomes_kept") == 1.0).await;
+    running.end().await;
+    drop(outcomes);
+    world.store.recover("finish");
+    let _running = world.replay(&world.outcomes());
+    on_record(&world, case, id).await;
+    assert_eq!(world.stands(case, id).await.0, NotificationState::Sent);
+}
+
+#[tokio::test]
+async fn an_outcome_of_what_is_not_on_record_is_forgotten() {
+    let world = World::new().await;
+    let outcomes = world.outcomes();
+    let running = world.replay(&outcomes);
+    let (_, id) = keep_one(&world, &outcomes, Act::End(Outcome::Accepted)).await;
+    running.end().await;
+    drop(outcomes);
+    world.store.recover("finish");
+    // The database is another one, or the case was purged meanwhile.
+    let elsewhere = World::beside(&world).await;
+    let outcomes = elsewhere.outcomes();
+    let running = elsewhere.replay(&outcomes);
+    until("the replay", || elsewhere.store.asked("finish").len() == 1).await;
+    let (_, other) = elsewhere.due_email("clinic_2").await;
+    assert_ne!(other, id);
+    let sender = ScriptedSender::on(Channel::Email);
+    let mut courier = elsewhere.courier(&sender);
+    courier.outcomes = Some(Arc::clone(&outcomes));
+    let (in_hand, _receipt) = delivery(DueMessage::encode(other));
+    soon("a delivery", courier.deliver(in_hand, &CancellationToken::new())).await;
+    running.end().await;
+    drop((courier, outcomes));
+    assert_eq!(elsewhere.metric("relink_outcomes_kept"), 0.0);
+    let asked = elsewhere.store.asked("finish").len();
+    let outcomes = elsewhere.outcomes();
+    let running = elsewhere.replay(&outcomes);
+    let (in_hand, _receipt) = delivery(DueMessage::encode(other));
+    let mut courier = elsewhere.courier(&sender);
+    courier.outcomes = Some(Arc::clone(&outcomes));
+    soon("a delivery", courier.deliver(in_hand, &CancellationToken::new())).await;
+    running.end().await;
+    assert_eq!(elsewhere.store.asked("finish").len(), asked, "nothing was left to replay");
 }
 
 #[tokio::test]

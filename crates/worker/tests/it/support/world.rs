@@ -44,16 +44,24 @@ pub(crate) struct World {
     pub(crate) queue: Arc<FakeQueue>,
     pub(crate) clock: Arc<AtomicI64>,
     registry: Registry,
-    folder: tempfile::TempDir,
+    folder: Arc<tempfile::TempDir>,
 }
 
 impl World {
     pub(crate) async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::over(Arc::new(tempfile::tempdir().unwrap()), "relink.db").await
+    }
+
+    /// Another store on the disk of `world`.
+    pub(crate) async fn beside(world: &Self) -> Self {
+        Self::over(Arc::clone(&world.folder), "another.db").await
+    }
+
+    async fn over(folder: Arc<tempfile::TempDir>, file: &str) -> Self {
         let clock = Arc::new(AtomicI64::new(START));
         let key = SealKey::from_bytes("k1", &[1; KEY_LEN]).unwrap();
         let inner = SqliteStore::open(
-            &folder.path().join("relink.db"),
+            &folder.path().join(file),
             Arc::new(rules()),
             KeyRing::new(key, Vec::new()),
             Clock::Manual(Arc::clone(&clock)),
