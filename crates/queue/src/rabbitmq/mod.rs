@@ -10,6 +10,7 @@ mod control;
 mod dead;
 mod envelope;
 mod link;
+mod on_the_way;
 mod owner;
 mod ownership;
 mod publish;

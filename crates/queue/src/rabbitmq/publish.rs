@@ -6,21 +6,21 @@
 
 use super::envelope::{id_of, properties};
 use super::link::{Dialer, Link, RPC};
+use super::on_the_way::{Confirms, OnTheWay, Sent};
 use crate::{OutMessage, PublishFault, Published, Publisher, QueueError};
 use lapin::options::BasicPublishOptions;
-use lapin::{BasicProperties, Confirmation, PublisherConfirm};
+use lapin::{BasicProperties, PublisherConfirm};
 use relink_core::wire::Topic;
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// For every confirm of a window. After it the connection is given up; what was published may
-/// still arrive, and dies at the store's guard.
-const CONFIRM: Duration = Duration::from_secs(10);
-
 /// For a whole batch, connecting included.
 const PUBLISH: Duration = Duration::from_secs(13);
+
+/// How long it is known what was stored late: longer than any pause before it is handed in again, and
+/// short, since the same message may have to go out again for another reason.
+const REMEMBERED: Duration = Duration::from_secs(30);
 
 /// How long messages come back before everything is declared again. Consumers of a queue that was
 /// deleted hear of it first, and see to it: a queue that is back before they heard of it would
@@ -32,6 +32,10 @@ pub(crate) struct RabbitPublisher {
     dialer: Arc<Dialer>,
     window: usize,
     line: Line,
+    /// Stored after they had been answered as blocked. Whoever hands one of them in again, as it
+    /// should, is answered from here.
+    late: Vec<Sent>,
+    late_since: Instant,
     /// Since when messages come back for want of a queue.
     returned_since: Option<Instant>,
 }
@@ -42,9 +46,10 @@ enum Line {
     Down,
     /// One that is good as far as is known.
     Up(Link),
-    /// One that the broker blocks. It is only watched: dialling again would be blocked again, and
-    /// each time leave another window of messages with a broker that is short of room already.
-    Blocked(Link),
+    /// One that the broker blocks, with what was on its way. It is only watched: dialling again
+    /// would be blocked again, and each time leave another window of messages with a broker that is
+    /// short of room already.
+    Blocked(Link, Option<OnTheWay>),
 }
 
 /// A message as it goes out.
@@ -83,7 +88,14 @@ impl Publisher for RabbitPublisher {
 
 impl RabbitPublisher {
     pub(crate) fn new(dialer: Arc<Dialer>, window: usize) -> Self {
-        Self { dialer, window, line: Line::Down, returned_since: None }
+        Self {
+            dialer,
+            window,
+            line: Line::Down,
+            late: Vec::new(),
+            late_since: Instant::now(),
+            returned_since: None,
+        }
     }
 
     /// Publishes one window to an exchange and answers for each message.
@@ -96,21 +108,48 @@ impl RabbitPublisher {
         let Some(link) = self.take_link().await else {
             return vec![Published::NotStored(self.fault()); window.len()];
         };
-        match publish_window(&link, exchange, key, window).await {
+        let stored: Vec<bool> =
+            window.iter().map(|message| self.came_late(exchange, key, message)).collect();
+        let rest: Vec<&Outgoing<'_>> = window
+            .iter()
+            .zip(&stored)
+            .filter(|(_, is)| !**is)
+            .map(|(message, _)| message)
+            .collect();
+        let published = match publish_window(&link, exchange, key, &rest).await {
             Ok(published) => {
                 if !self.is_unroutable_for_long(&published) || link.declare().await.is_ok() {
                     self.line = Line::Up(link);
                 }
                 published
             }
-            Err(fault) => {
+            Err(Fault { fault, on_the_way }) => {
                 if link.blocked_by().is_some() {
-                    self.line = Line::Blocked(link);
+                    self.line = Line::Blocked(link, on_the_way);
                 }
                 // Otherwise the link is dropped: its channel may hold stale confirms.
-                vec![Published::NotStored(fault); window.len()]
+                vec![Published::NotStored(fault); rest.len()]
             }
+        };
+        let mut published = published.into_iter();
+        let answer = |stored| match stored {
+            true => Published::Stored,
+            false => published.next().unwrap_or(Published::NotStored(PublishFault::Unreachable)),
+        };
+        stored.into_iter().map(answer).collect()
+    }
+
+    /// Whether this message was stored after it had been answered as blocked; says so once.
+    fn came_late(&mut self, exchange: &str, key: &str, message: &Outgoing<'_>) -> bool {
+        if self.late_since.elapsed() > REMEMBERED {
+            self.late.clear();
         }
+        if self.late.is_empty() {
+            return false;
+        }
+        let copy = Sent::of(exchange, key, message);
+        let found = self.late.iter().position(|late| *late == copy);
+        found.map(|at| self.late.swap_remove(at)).is_some()
     }
 
     fn is_unroutable_for_long(&mut self, published: &[Published]) -> bool {
@@ -126,11 +165,21 @@ impl RabbitPublisher {
     async fn take_link(&mut self) -> Option<Link> {
         match std::mem::replace(&mut self.line, Line::Down) {
             Line::Up(link) if link.is_usable() => return Some(link),
-            Line::Up(link) | Line::Blocked(link) if link.blocked_by().is_some() => {
-                self.line = Line::Blocked(link);
+            Line::Up(link) if link.blocked_by().is_some() => {
+                self.line = Line::Blocked(link, None);
                 return None;
             }
-            Line::Up(_) | Line::Blocked(_) | Line::Down => {}
+            Line::Blocked(link, on_the_way) if link.blocked_by().is_some() => {
+                self.line = Line::Blocked(link, on_the_way);
+                return None;
+            }
+            Line::Blocked(link, Some(on_the_way)) if link.is_usable() => {
+                if let Some(stored) = on_the_way.stored().await {
+                    (self.late, self.late_since) = (stored, Instant::now());
+                    return Some(link);
+                }
+            }
+            Line::Up(_) | Line::Blocked(..) | Line::Down => {}
         }
         match self.dial().await {
             Ok(link) => Some(link),
@@ -150,7 +199,7 @@ impl RabbitPublisher {
     /// What publishing meets while there is no good connection.
     fn fault(&self) -> PublishFault {
         match &self.line {
-            Line::Blocked(link) => {
+            Line::Blocked(link, _) => {
                 link.blocked_by().map_or(PublishFault::Unreachable, PublishFault::Blocked)
             }
             Line::Up(_) | Line::Down => PublishFault::Unreachable,
@@ -158,27 +207,57 @@ impl RabbitPublisher {
     }
 }
 
-/// Either an answer for each message, or one fault for all: after a lost confirm nobody can
-/// tell which of the others was returned.
+/// Why a window has one fault for all: after a lost confirm nobody can tell which of the others was
+/// returned.
+struct Fault {
+    fault: PublishFault,
+    /// What an alarm cut off, when all of it had been written.
+    on_the_way: Option<OnTheWay>,
+}
+
+impl From<PublishFault> for Fault {
+    fn from(fault: PublishFault) -> Self {
+        Self { fault, on_the_way: None }
+    }
+}
+
+/// An answer for each message, or one fault for all.
 async fn publish_window(
     link: &Link,
     exchange: &str,
     key: &str,
-    window: &[Outgoing<'_>],
-) -> Result<Vec<Published>, PublishFault> {
+    window: &[&Outgoing<'_>],
+) -> Result<Vec<Published>, Fault> {
     let mut blocked = link.blocked.clone();
+    let mut confirms = None;
     let work = async {
-        let confirms = hand_over(link, exchange, key, window).await?;
-        collect(confirms, window).await
+        let asked = hand_over(link, exchange, key, window).await?;
+        confirms.insert(Confirms::of(asked)).all().await
     };
-    tokio::select! {
+    let cut_off = tokio::select! {
         // What is confirmed is confirmed, alarm or not.
         biased;
-        published = work => published,
+        worked = work => {
+            worked?;
+            None
+        }
         // A blocked connection neither writes nor confirms: everything on it just waits.
         alarm = blocked.wait_for(Option::is_some) => {
             let reason = alarm.ok().and_then(|reason| reason.clone());
-            Err(reason.map_or(PublishFault::Unreachable, PublishFault::Blocked))
+            Some(reason.map_or(PublishFault::Unreachable, PublishFault::Blocked))
+        }
+    };
+    match (cut_off, confirms) {
+        (None, confirms) => {
+            let ids: Vec<String> =
+                window.iter().map(|message| id_of(&message.properties)).collect();
+            let ids = ids.iter().map(String::as_str);
+            Ok(confirms.map_or_else(Vec::new, |confirms| confirms.answers(ids)))
+        }
+        (Some(fault), None) => Err(fault.into()),
+        (Some(fault), Some(confirms)) => {
+            let copies = window.iter().map(|message| Sent::of(exchange, key, message)).collect();
+            Err(Fault { fault, on_the_way: Some(OnTheWay::new(copies, confirms)) })
         }
     }
 }
@@ -187,7 +266,7 @@ async fn hand_over(
     link: &Link,
     exchange: &str,
     key: &str,
-    window: &[Outgoing<'_>],
+    window: &[&Outgoing<'_>],
 ) -> Result<Vec<PublisherConfirm>, PublishFault> {
     let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
     let mut confirms = Vec::with_capacity(window.len());
@@ -209,36 +288,4 @@ async fn hand_over(
         }
     }
     Ok(confirms)
-}
-
-async fn collect(
-    confirms: Vec<PublisherConfirm>,
-    window: &[Outgoing<'_>],
-) -> Result<Vec<Published>, PublishFault> {
-    let deadline = Instant::now() + CONFIRM;
-    let mut acked = Vec::with_capacity(confirms.len());
-    let mut returned: HashSet<String> = HashSet::new();
-    for confirm in confirms {
-        let confirmation = match tokio::time::timeout_at(deadline, confirm).await {
-            Ok(Ok(confirmation)) => confirmation,
-            Ok(Err(_)) | Err(_) => return Err(PublishFault::Unreachable),
-        };
-        acked.push(confirmation.is_ack());
-        if matches!(confirmation, Confirmation::NotRequested) {
-            return Err(PublishFault::Unreachable);
-        }
-        if let Some(message) = confirmation.take_message() {
-            returned.insert(id_of(&message.delivery.properties));
-        }
-    }
-    let answer = |(message, acked): (&Outgoing<'_>, bool)| {
-        if returned.contains(&id_of(&message.properties)) {
-            Published::NotStored(PublishFault::Returned)
-        } else if acked {
-            Published::Stored
-        } else {
-            Published::NotStored(PublishFault::Refused)
-        }
-    };
-    Ok(window.iter().zip(acked).map(answer).collect())
 }
