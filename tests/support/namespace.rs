@@ -6,7 +6,6 @@
 //! packages util-linux, mount, iproute2 and nftables, which `scripts/test` installs. A machine
 //! that gives no namespaces fails the test: nothing is ever skipped.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -14,11 +13,11 @@ use std::time::{Duration, Instant};
 /// Set inside a namespace: the file to make once the body has run to its end.
 const DONE: &str = "RELINK_TEST_NAMESPACE_DONE";
 
-/// For a body: as long as one wait may take anywhere else.
-const LIMIT: Duration = Duration::from_secs(240);
+/// For a body: longer than any wait in it, which says more about what is wrong.
+const LIMIT: Duration = Duration::from_secs(360);
 
-/// For a body that no longer runs its own clock.
-const HARD_LIMIT: Duration = Duration::from_secs(300);
+/// For a body that no longer sees to its own limit.
+const HARD_LIMIT: Duration = Duration::from_secs(420);
 
 /// Servers of the tests that cannot be reached from inside.
 const OUTSIDE: [&str; 2] = ["RELINK_TEST_AMQP_URL", "RELINK_TEST_POSTGRES_URL"];
@@ -29,7 +28,7 @@ const OUTSIDE: [&str; 2] = ["RELINK_TEST_AMQP_URL", "RELINK_TEST_POSTGRES_URL"];
 /// Has to be all that a test does, and its closure has to stand in the test itself.
 ///
 /// # Panics
-/// The body fails, or takes longer than 4 min; or the machine gives no namespaces, or lacks a
+/// The body fails, or takes longer than 6 min; or the machine gives no namespaces, or lacks a
 /// program for them.
 pub async fn isolated<Body: AsyncFnOnce()>(body: Body) {
     let Some(done) = std::env::var_os(DONE) else {
@@ -117,7 +116,7 @@ pub(crate) fn run(name: &str, arguments: &[&str]) -> String {
 
 /// A program found by `PATH`, or where administrators have theirs, which is not in every `PATH`.
 pub(crate) fn tool(name: &str) -> Command {
-    let path = std::env::var_os("PATH").unwrap_or_else(OsString::new);
+    let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain(["/usr/sbin", "/sbin"].map(PathBuf::from));
     let found = folders.map(|folder| folder.join(name)).find(|file| Path::is_file(file));
     Command::new(found.unwrap_or_else(|| {
