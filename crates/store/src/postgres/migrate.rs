@@ -3,7 +3,7 @@
 
 use super::error::Failure;
 use super::transaction::{NOW, Transaction, query};
-use crate::migrations::{AppliedMigration, Migration, pending, up_to_date};
+use crate::migrations::{AppliedMigration, Migration, Past, is_ahead, pending, up_to_date};
 use relink_core::time::to_millis;
 use std::time::Duration;
 use tokio_postgres::Row;
@@ -28,6 +28,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "0003_audit",
         sql: include_str!("../../migrations/postgres/0003_audit.sql"),
     },
+    Migration {
+        version: 4,
+        name: "0004_compatibility",
+        sql: include_str!("../../migrations/postgres/0004_compatibility.sql"),
+    },
 ];
 
 /// Applies what is missing; answers the names applied now.
@@ -35,8 +40,7 @@ pub(super) async fn migrate(tx: &Transaction) -> Result<Vec<String>, Failure> {
     let [now] = tx.begin([NOW]).await?;
     let now = to_millis(tx.now(&now)?);
     tx.script(sql!("lock_migrations")).await?;
-    let [applied] = tx.execute([query(sql!("schema_migrations"), &[])]).await?;
-    let missing = pending(MIGRATIONS, &applied_migrations(&applied)?)?;
+    let missing = pending(MIGRATIONS, &past(tx).await?)?;
     for migration in &missing {
         tx.script(migration.sql).await?;
         let checksum = migration.checksum();
@@ -54,13 +58,20 @@ pub(super) async fn migrate(tx: &Transaction) -> Result<Vec<String>, Failure> {
 pub(super) async fn check(tx: &Transaction) -> Result<(), Failure> {
     let [present] = tx.execute([query(sql!("has_schema_migrations"), &[])]).await?;
     let present = present.first().map(|row| row.try_get("present")).transpose()?.unwrap_or(false);
-    let applied = if present {
-        let [applied] = tx.execute([query(sql!("schema_migrations"), &[])]).await?;
-        applied_migrations(&applied)?
-    } else {
-        Vec::new()
-    };
-    Ok(up_to_date(MIGRATIONS, &applied)?)
+    let past = if present { past(tx).await? } else { Past::default() };
+    Ok(up_to_date(MIGRATIONS, &past)?)
+}
+
+async fn past(tx: &Transaction) -> Result<Past, Failure> {
+    let [rows] = tx.execute([query(sql!("schema_migrations"), &[])]).await?;
+    let applied = applied_migrations(&rows)?;
+    if !is_ahead(MIGRATIONS, &applied) {
+        // What came before it has no such table.
+        return Ok(Past { applied, least: None });
+    }
+    let [rows] = tx.execute([query(sql!("least_migration"), &[])]).await?;
+    let least = rows.first().map(|row| row.try_get("least")).transpose()?;
+    Ok(Past { applied, least })
 }
 
 fn applied_migrations(rows: &[Row]) -> Result<Vec<AppliedMigration>, Failure> {

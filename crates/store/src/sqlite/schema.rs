@@ -3,7 +3,7 @@
 use super::read::{all, value};
 use super::write::execute;
 use crate::StoreError;
-use crate::migrations::{AppliedMigration, Migration, pending, up_to_date};
+use crate::migrations::{AppliedMigration, Migration, Past, is_ahead, pending, up_to_date};
 use relink_core::Timestamp;
 use relink_core::time::to_millis;
 use rusqlite::{Connection, params};
@@ -25,13 +25,18 @@ const MIGRATIONS: &[Migration] = &[
         name: "0003_audit",
         sql: include_str!("../../migrations/sqlite/0003_audit.sql"),
     },
+    Migration {
+        version: 4,
+        name: "0004_compatibility",
+        sql: include_str!("../../migrations/sqlite/0004_compatibility.sql"),
+    },
 ];
 
 /// Applies what is missing; answers the names of what it applied.
 pub(super) fn migrate(connection: &Connection, now: Timestamp) -> Result<Vec<String>, StoreError> {
     execute(connection, include_str!("../../queries/sqlite/create_schema_migrations.sql"), [])?;
     let mut names = Vec::new();
-    for migration in pending(MIGRATIONS, &applied(connection)?)? {
+    for migration in pending(MIGRATIONS, &past(connection)?)? {
         connection.execute_batch(migration.sql)?;
         let sql = include_str!("../../queries/sqlite/insert_schema_migration.sql");
         let Migration { version, name, .. } = migration;
@@ -44,15 +49,22 @@ pub(super) fn migrate(connection: &Connection, now: Timestamp) -> Result<Vec<Str
 /// Whether the schema is the one this release needs.
 pub(super) fn check(connection: &Connection) -> Result<(), StoreError> {
     let sql = include_str!("../../queries/sqlite/has_schema_migrations.sql");
-    let applied = if value(connection, sql, [])? { applied(connection)? } else { Vec::new() };
-    up_to_date(MIGRATIONS, &applied)
+    let past = if value(connection, sql, [])? { past(connection)? } else { Past::default() };
+    up_to_date(MIGRATIONS, &past)
 }
 
-fn applied(connection: &Connection) -> Result<Vec<AppliedMigration>, StoreError> {
+fn past(connection: &Connection) -> Result<Past, StoreError> {
     let sql = include_str!("../../queries/sqlite/schema_migrations.sql");
-    all(connection, sql, [], |row| {
+    let applied: Vec<AppliedMigration> = all(connection, sql, [], |row| {
         Ok(AppliedMigration { version: row.get(0)?, name: row.get(1)?, checksum: row.get(2)? })
-    })
+    })?;
+    // What came before it has no such table.
+    let least = if is_ahead(MIGRATIONS, &applied) {
+        Some(value(connection, include_str!("../../queries/sqlite/least_migration.sql"), [])?)
+    } else {
+        None
+    };
+    Ok(Past { applied, least })
 }
 
 #[cfg(test)]

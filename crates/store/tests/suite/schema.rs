@@ -4,11 +4,13 @@ use crate::on_both;
 use crate::world::{World, keys, rules};
 use relink_store::StoreError;
 
+const ALL: [&str; 4] = ["0001_initial", "0002_marks", "0003_audit", "0004_compatibility"];
+
 async fn migrating_twice_applies_once(world: World) {
     let fresh = world.unmigrated().await;
     let error = fresh.store.check().await.unwrap_err();
     assert!(matches!(&error, StoreError::Schema(why) if why.contains("relink migrate")), "{error}");
-    assert_eq!(fresh.store.migrate().await.unwrap(), ["0001_initial", "0002_marks", "0003_audit"]);
+    assert_eq!(fresh.store.migrate().await.unwrap(), ALL);
     assert!(fresh.store.migrate().await.unwrap().is_empty());
     fresh.store.check().await.unwrap();
 }
@@ -24,24 +26,38 @@ async fn several_programs_may_migrate_at_once(world: World) {
     for task in tasks {
         applied += task.await.unwrap();
     }
-    assert_eq!(applied, 3);
+    assert_eq!(applied, ALL.len());
     fresh.store.check().await.unwrap();
 }
 
-async fn a_newer_schema_is_refused_by_name(world: World) {
+/// Migrations of a later release, which have come and ask for programs that know `least`.
+async fn migrated_later(world: &World, least: i64) {
     world
-        .execute(
+        .execute(&format!(
             "INSERT INTO schema_migrations (version, name, checksum, applied_at)
-             VALUES (9, '0009_later', 'x', 0)",
-        )
+             VALUES (8, '0008_later', 'x', 0), (9, '0009_later', 'x', 0);
+             UPDATE schema_compatibility SET least = {least}"
+        ))
         .await;
+}
+
+async fn a_newer_schema_that_serves_this_release_is_worked_with(world: World) {
+    migrated_later(&world, i64::try_from(ALL.len()).unwrap()).await;
+    world.store.check().await.unwrap();
+    assert!(world.store.migrate().await.unwrap().is_empty());
+    world.due_email("acc").await;
+}
+
+async fn a_newer_schema_is_refused_by_name(world: World) {
+    migrated_later(&world, 9).await;
     for error in [world.store.migrate().await.unwrap_err(), world.store.check().await.unwrap_err()]
     {
         assert!(matches!(error, StoreError::Schema(_)), "{error:?}");
         assert!(!error.is_passing());
         let text = error.to_string();
-        assert!(text.contains("version 9") && text.contains("0009_later"), "{text}");
-        assert!(text.contains("up to 3"), "{text}");
+        assert!(text.contains("version 8") && text.contains("0008_later"), "{text}");
+        assert!(text.contains(&format!("up to {}", ALL.len())), "{text}");
+        assert!(text.contains("know 9 at least"), "{text}");
     }
 }
 
@@ -65,6 +81,7 @@ async fn damage_is_named_and_not_guessed_at(world: World) {
 on_both!(
     migrating_twice_applies_once,
     several_programs_may_migrate_at_once,
+    a_newer_schema_that_serves_this_release_is_worked_with,
     a_newer_schema_is_refused_by_name,
     a_changed_past_is_refused,
     damage_is_named_and_not_guessed_at,

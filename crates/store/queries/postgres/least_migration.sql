@@ -1,0 +1,3 @@
+SELECT least
+FROM schema_compatibility
+WHERE one_row = 1
