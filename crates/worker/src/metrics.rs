@@ -136,7 +136,7 @@ impl Metrics {
         registry.register("relink_cases_open", "Open cases", it.cases_open.clone());
         registry.register("relink_unknown_open", "Notifications in doubt", it.unknown_open.clone());
         registry.register(
-            "relink_sends_after_repair_total",
+            "relink_sends_after_repair",
             "Sends begun after the repair of their account; always 0",
             it.sends_after_repair.clone(),
         );
