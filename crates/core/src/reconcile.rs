@@ -82,15 +82,19 @@ pub fn judge(
 }
 
 /// Whether Cobalt's `login_required` in answer to a call for an account is news. `last` is the
-/// account's latest case. Not while that is open; not when an operator ended it or nobody came
-/// in time, or it would come back with every round; not right after a repair.
+/// account's latest case. Not while that is open, and not right after a repair. A case that an
+/// operator closed, or that expired, has mended nothing: until it would have expired by itself the
+/// account rests, or each round would open the case again; after that it is told of once more, as
+/// Cobalt's next webhook about it would be, and so once in every [`crate::policy::Policy::expire`].
 pub fn refusal_is_news(last: Option<&Case>, now: Timestamp) -> bool {
     let Some(case) = last else { return true };
     match (case.closed_at, case.close_reason) {
         (None, _) => false,
         (Some(closed), Some(CloseReason::Repaired)) => since(closed, now) >= REPAIR_SETTLES,
         (Some(_), Some(CloseReason::AccountDeleted)) => true,
-        (Some(_), Some(CloseReason::Operator | CloseReason::Expired) | None) => false,
+        (Some(_), Some(CloseReason::Operator | CloseReason::Expired) | None) => {
+            now >= case.expires_at
+        }
     }
 }
 

@@ -108,13 +108,14 @@ fn two_webhooks_are_compared_by_their_bytes_and_the_list_by_what_it_says() {
 }
 
 #[test]
-fn a_refusal_is_news_unless_somebody_is_told_already_or_has_decided() {
+fn a_refusal_is_news_unless_somebody_is_told_already_or_its_last_case_still_counts() {
     let open = Case { closed_at: None, close_reason: None, ..closed(CloseReason::Repaired, at(0)) };
     for (last, minutes, news) in [
         (None, 0, true),
         (Some(open), 999, false),
-        (Some(closed(CloseReason::Operator, at(0))), 999, false),
-        (Some(closed(CloseReason::Expired, at(0))), 999, false),
+        (Some(closed(CloseReason::Operator, at(0))), 99, false),
+        (Some(closed(CloseReason::Operator, at(0))), 100, true),
+        (Some(closed(CloseReason::Expired, at(100))), 100, true),
         (Some(closed(CloseReason::AccountDeleted, at(0))), 0, true),
         (Some(closed(CloseReason::Repaired, at(0))), 9, false),
         (Some(closed(CloseReason::Repaired, at(0))), 10, true),

@@ -110,7 +110,7 @@ async fn a_broken_login_is_told_once() {
 }
 
 #[tokio::test]
-async fn a_broken_login_that_an_operator_has_closed_or_nobody_mended_stays_closed() {
+async fn a_broken_login_that_an_operator_has_closed_rests_until_its_case_would_have_expired() {
     let world = World::new().await;
     let list = by_account(&world, 2).await;
     for token in ["t0", "t1"] {
@@ -121,12 +121,17 @@ async fn a_broken_login_that_an_operator_has_closed_or_nobody_mended_stays_close
     assert_eq!(open(&world).await, ["clinic_0", "clinic_1"]);
     let by_operator = OpenCase::Account("clinic_0".parse().unwrap());
     world.store.close_case(&by_operator, CloseReason::Operator).await.unwrap().unwrap();
-    world.advance(40 * DAY);
-    assert_eq!(world.store.expire_cases(10).await.unwrap(), 1);
-    world.advance(DAY);
+    world.advance(29 * DAY);
     let tally = world.round(&reconciler).await;
     assert_eq!((tally.accounts_broken, tally.found), (2, 0));
-    assert!(open(&world).await.is_empty());
+    assert_eq!(open(&world).await, ["clinic_1"]);
+    // Neither an operator nor a person who never came has mended it: it is told of once more.
+    world.advance(DAY);
+    assert_eq!(world.store.expire_cases(10).await.unwrap(), 1);
+    let tally = world.round(&reconciler).await;
+    assert_eq!((tally.accounts_broken, tally.found), (2, 2));
+    assert_eq!(open(&world).await, ["clinic_0", "clinic_1"]);
+    assert_eq!(world.round(&reconciler).await.found, 0);
 }
 
 #[tokio::test]
