@@ -25,13 +25,14 @@ pub const REPAIR_SETTLES: Duration = Duration::from_secs(10 * 60);
 const FIRST_WAIT: Duration = Duration::from_secs(15);
 
 /// From when on to look: the mark of the last complete round less [`OVERLAP`], or `first` before
-/// now when there was none.
+/// now when there was none. A mark of the future is one from before the clock was set back.
 pub fn window_start(mark: Option<Timestamp>, now: Timestamp, first: Duration) -> Timestamp {
-    mark.map_or_else(|| earlier(now, first), |mark| earlier(mark, OVERLAP))
+    mark.map_or_else(|| earlier(now, first), |mark| earlier(mark.min(now), OVERLAP))
 }
 
 /// How long until the next round: none once the last complete one began `every` ago, or before
-/// this process came up, since nobody knows what it missed while it was down.
+/// this process came up, since nobody knows what it missed while it was down, or in a future that
+/// a clock set back has taken away.
 pub fn due_in(
     mark: Option<Timestamp>,
     up_since: Timestamp,
@@ -39,7 +40,7 @@ pub fn due_in(
     every: Duration,
 ) -> Duration {
     match mark {
-        Some(mark) if mark >= up_since => since(now, after(mark, every)).min(every),
+        Some(mark) if mark >= up_since && mark <= now => since(now, after(mark, every)).min(every),
         Some(_) | None => Duration::ZERO,
     }
 }
