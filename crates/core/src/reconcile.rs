@@ -91,6 +91,8 @@ pub fn refusal_is_news(last: Option<&Case>, now: Timestamp) -> bool {
     let Some(case) = last else { return true };
     match (case.closed_at, case.close_reason) {
         (None, _) => false,
+        // Told now, it would be on record as old news, and never be told again.
+        (Some(closed), _) if closed >= now => false,
         (Some(closed), Some(CloseReason::Repaired)) => since(closed, now) >= REPAIR_SETTLES,
         (Some(_), Some(CloseReason::AccountDeleted)) => true,
         (Some(_), Some(CloseReason::Operator | CloseReason::Expired) | None) => {

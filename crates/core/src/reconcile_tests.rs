@@ -116,8 +116,11 @@ fn a_refusal_is_news_unless_somebody_is_told_already_or_its_last_case_still_coun
         (Some(open), 999, false),
         (Some(closed(CloseReason::Operator, at(0))), 99, false),
         (Some(closed(CloseReason::Operator, at(0))), 100, true),
-        (Some(closed(CloseReason::Expired, at(100))), 100, true),
-        (Some(closed(CloseReason::AccountDeleted, at(0))), 0, true),
+        // Closed while the round was under way.
+        (Some(closed(CloseReason::Expired, at(100))), 100, false),
+        (Some(closed(CloseReason::Expired, at(100))), 101, true),
+        (Some(closed(CloseReason::AccountDeleted, at(0))), 0, false),
+        (Some(closed(CloseReason::AccountDeleted, at(0))), 1, true),
         (Some(closed(CloseReason::Repaired, at(0))), 9, false),
         (Some(closed(CloseReason::Repaired, at(0))), 10, true),
     ] {

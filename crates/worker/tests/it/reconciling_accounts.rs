@@ -135,6 +135,7 @@ async fn a_broken_login_that_an_operator_has_closed_rests_until_its_case_would_h
     // Neither an operator nor a person who never came has mended it: it is told of once more.
     world.advance(DAY);
     assert_eq!(world.store.expire_cases(10).await.unwrap(), 1);
+    world.advance(Duration::from_millis(1));
     let tally = world.round(&reconciler).await;
     assert_eq!((tally.accounts_broken, tally.found), (2, 2));
     assert_eq!(open(&world).await, ["clinic_0", "clinic_1"]);
