@@ -19,6 +19,7 @@ pub mod operator_log;
 pub mod policy;
 pub mod signal;
 
+pub mod arrears;
 pub mod breaker;
 pub mod gate;
 pub mod next_step;

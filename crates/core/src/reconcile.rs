@@ -25,13 +25,14 @@ pub const REPAIR_SETTLES: Duration = Duration::from_secs(10 * 60);
 const FIRST_WAIT: Duration = Duration::from_secs(15);
 
 /// From when on to look: the mark of the last complete round less [`OVERLAP`], or `first` before
-/// now when there was none.
+/// now when there was none. A mark of the future is one from before the clock was set back.
 pub fn window_start(mark: Option<Timestamp>, now: Timestamp, first: Duration) -> Timestamp {
-    mark.map_or_else(|| earlier(now, first), |mark| earlier(mark, OVERLAP))
+    mark.map_or_else(|| earlier(now, first), |mark| earlier(mark.min(now), OVERLAP))
 }
 
 /// How long until the next round: none once the last complete one began `every` ago, or before
-/// this process came up, since nobody knows what it missed while it was down.
+/// this process came up, since nobody knows what it missed while it was down, or in a future that
+/// a clock set back has taken away.
 pub fn due_in(
     mark: Option<Timestamp>,
     up_since: Timestamp,
@@ -39,7 +40,7 @@ pub fn due_in(
     every: Duration,
 ) -> Duration {
     match mark {
-        Some(mark) if mark >= up_since => since(now, after(mark, every)).min(every),
+        Some(mark) if mark >= up_since && mark <= now => since(now, after(mark, every)).min(every),
         Some(_) | None => Duration::ZERO,
     }
 }
@@ -82,15 +83,21 @@ pub fn judge(
 }
 
 /// Whether Cobalt's `login_required` in answer to a call for an account is news. `last` is the
-/// account's latest case. Not while that is open; not when an operator ended it or nobody came
-/// in time, or it would come back with every round; not right after a repair.
+/// account's latest case. Not while that is open, and not right after a repair. A case that an
+/// operator closed, or that expired, has mended nothing: until it would have expired by itself the
+/// account rests, or each round would open the case again; after that it is told of once more, as
+/// Cobalt's next webhook about it would be, and so once in every [`crate::policy::Policy::expire`].
 pub fn refusal_is_news(last: Option<&Case>, now: Timestamp) -> bool {
     let Some(case) = last else { return true };
     match (case.closed_at, case.close_reason) {
         (None, _) => false,
+        // Told now, it would be on record as old news, and never be told again.
+        (Some(closed), _) if closed >= now => false,
         (Some(closed), Some(CloseReason::Repaired)) => since(closed, now) >= REPAIR_SETTLES,
         (Some(_), Some(CloseReason::AccountDeleted)) => true,
-        (Some(_), Some(CloseReason::Operator | CloseReason::Expired) | None) => false,
+        (Some(_), Some(CloseReason::Operator | CloseReason::Expired) | None) => {
+            now >= case.expires_at
+        }
     }
 }
 

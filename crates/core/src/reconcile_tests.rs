@@ -49,6 +49,7 @@ fn closed(reason: CloseReason, closed_at: Timestamp) -> Case {
 fn a_round_looks_back_over_the_last_one_and_the_first_as_far_as_told() {
     assert_eq!(window_start(None, at(0), DAY), at(-24 * 60));
     assert_eq!(window_start(Some(at(-10)), at(0), DAY), at(-10 - 48 * 60));
+    assert_eq!(window_start(Some(at(10)), at(0), DAY), at(-48 * 60));
     // However long ago that was.
     assert_eq!(window_start(Some(at(-999_999)), at(0), DAY), at(-999_999 - 48 * 60));
 }
@@ -65,7 +66,7 @@ fn a_round_is_due_at_once_after_a_start_and_then_every_so_often() {
         (Some(0), 10, Duration::ZERO),
         (Some(0), 999, Duration::ZERO),
         // A mark in the future, after the clock was set back, does not stop the rounds.
-        (Some(9_999), 0, every),
+        (Some(9_999), 0, Duration::ZERO),
     ] {
         assert_eq!(due_in(mark.map(at), at(0), at(now), every), expected, "{mark:?} {now}");
     }
@@ -108,14 +109,18 @@ fn two_webhooks_are_compared_by_their_bytes_and_the_list_by_what_it_says() {
 }
 
 #[test]
-fn a_refusal_is_news_unless_somebody_is_told_already_or_has_decided() {
+fn a_refusal_is_news_unless_somebody_is_told_already_or_its_last_case_still_counts() {
     let open = Case { closed_at: None, close_reason: None, ..closed(CloseReason::Repaired, at(0)) };
     for (last, minutes, news) in [
         (None, 0, true),
         (Some(open), 999, false),
-        (Some(closed(CloseReason::Operator, at(0))), 999, false),
-        (Some(closed(CloseReason::Expired, at(0))), 999, false),
-        (Some(closed(CloseReason::AccountDeleted, at(0))), 0, true),
+        (Some(closed(CloseReason::Operator, at(0))), 99, false),
+        (Some(closed(CloseReason::Operator, at(0))), 100, true),
+        // Closed while the round was under way.
+        (Some(closed(CloseReason::Expired, at(100))), 100, false),
+        (Some(closed(CloseReason::Expired, at(100))), 101, true),
+        (Some(closed(CloseReason::AccountDeleted, at(0))), 0, false),
+        (Some(closed(CloseReason::AccountDeleted, at(0))), 1, true),
         (Some(closed(CloseReason::Repaired, at(0))), 9, false),
         (Some(closed(CloseReason::Repaired, at(0))), 10, true),
     ] {

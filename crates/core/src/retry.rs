@@ -45,7 +45,7 @@ pub fn out_of_order_wait(wish: Option<Duration>, jitter: f64) -> Duration {
 /// A wait of the schedule, or the provider's own wish if that is longer, within bounds: an absurd
 /// wish must not park a message for ever.
 pub fn at_least_the_wish(wait: Duration, wish: Option<Duration>) -> Duration {
-    wish.map_or(wait, |wish| wait.max(wish.min(LONGEST_WISH)))
+    wish.map_or(wait, |wish| whole_millis(wait.max(wish.min(LONGEST_WISH))))
 }
 
 fn pick(waits: &[Duration], spent: u32) -> Option<Duration> {
@@ -53,7 +53,14 @@ fn pick(waits: &[Duration], spent: u32) -> Option<Duration> {
 }
 
 fn spread(wait: Duration, jitter: f64) -> Duration {
-    wait.mul_f64(1.0 + JITTER_SHARE * jitter.clamp(0.0, 1.0))
+    whole_millis(wait.mul_f64(1.0 + JITTER_SHARE * jitter.clamp(0.0, 1.0)))
+}
+
+/// The grain of the store, rounded up: cut off there, it would end before it was meant to, and what
+/// is read back would not be what was decided.
+fn whole_millis(wait: Duration) -> Duration {
+    let cut = Duration::from_millis(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+    if cut < wait { cut + Duration::from_millis(1) } else { cut }
 }
 
 /// Reconnect waits: 0.1 s doubling to 10 s, with full jitter (a random share of the cap), so
@@ -87,6 +94,26 @@ mod tests {
         let wish = |secs| at_least_the_wish(minute, Some(Duration::from_secs(secs))).as_secs();
         assert_eq!((wish(5), wish(300), wish(u64::MAX)), (60, 300, 21_600));
         assert_eq!(at_least_the_wish(minute, None), minute);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn waits_that_are_stored_are_whole_milliseconds_and_never_shorter(
+            spent in 1..8_u32, jitter in 0.0..1.0_f64, wish in 0..30_000_000_000_u64,
+        ) {
+            let wish = Some(Duration::from_micros(wish));
+            let waits = [
+                wait_after(spent, jitter).unwrap(),
+                soft_wait_after(spent.min(2), jitter).unwrap(),
+                out_of_order_wait(wish, jitter),
+                at_least_the_wish(Duration::from_secs(30), wish),
+            ];
+            for wait in waits {
+                proptest::prop_assert_eq!(wait.subsec_nanos() % 1_000_000, 0, "{:?}", wait);
+            }
+            let meant = wish.unwrap().clamp(Duration::from_secs(1), LONGEST_WISH);
+            proptest::prop_assert!(out_of_order_wait(wish, jitter) >= meant);
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ use relink_core::wire::Topic;
 use relink_store::{Grouped, Store};
 use relink_worker::circuit::Circuit;
 use relink_worker::deliver::Courier;
+use relink_worker::depths::Depths;
 use relink_worker::outcomes::Outcomes;
 use relink_worker::plan::{BATCH, Planner};
 use relink_worker::reconcile::{Pace, Reconciler, Tally};
@@ -77,7 +78,7 @@ impl Work<'_> {
         if roles.has(Duty::Schedule) {
             let scheduler = Scheduler {
                 store: Arc::clone(store),
-                queue: Arc::clone(&queue),
+                depths: Depths::of(Arc::clone(&queue)),
                 metrics: metrics.clone(),
                 planned: Arc::clone(&planned),
             };

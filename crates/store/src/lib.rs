@@ -38,7 +38,7 @@ pub use deliver::{
 };
 pub use error::StoreError;
 pub use grouped::Grouped;
-pub use marks::{Mark, MarkStore};
+pub use marks::{Mark, MarkStore, Progress};
 pub use open::open;
 pub use operator::{Operated, OperatorAct, OperatorStore};
 pub use postgres::PostgresStore;

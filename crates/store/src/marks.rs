@@ -7,12 +7,23 @@ use relink_core::id::WorkerId;
 use std::time::Duration;
 
 /// A mark at one moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark {
-    /// What the last complete round reached; `None` before the first.
+    /// Up to when everything was looked at; `None` before the first turn.
     pub reached: Option<Timestamp>,
+    /// What the last round noted of what it could not look at.
+    pub arrears: Option<String>,
     /// The store's time.
     pub now: Timestamp,
+}
+
+/// How far a round has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// Up to when everything has been looked at; `None`: the mark stays where it is.
+    pub reached: Option<Timestamp>,
+    /// In place of what was noted before. The store does not read it.
+    pub arrears: String,
 }
 
 /// Marks, by name.
@@ -36,8 +47,8 @@ pub trait MarkStore: Send + Sync {
         lasts: Duration,
     ) -> Result<Option<Mark>, StoreError>;
 
-    /// Gives the turn back, if `who` still has it, and moves the mark to `reached`, unless it is
-    /// further on already.
+    /// Gives the turn back and records `progress`; the mark never moves back. Nothing happens once
+    /// somebody else has the turn: that round's word counts.
     ///
     /// # Errors
     /// Nothing was changed; the turn ends by itself.
@@ -45,6 +56,6 @@ pub trait MarkStore: Send + Sync {
         &self,
         name: &str,
         who: &WorkerId,
-        reached: Option<Timestamp>,
+        progress: Option<&Progress>,
     ) -> Result<(), StoreError>;
 }

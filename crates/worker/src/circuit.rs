@@ -104,8 +104,9 @@ impl Circuit {
             ),
             Fault::Configuration => tracing::error!(
                 %channel, %reason, remedy = remedy(channel, reason),
-                "the channel is paused: the provider refuses its set-up; nothing is lost, and one \
-                 send is tried every few minutes"
+                "the channel is paused: the provider refuses its set-up; sends wait, and one is \
+                 tried every few minutes; what is not mended within [policy] late_by_max of its \
+                 time is not sent, and goes on record as late"
             ),
         }
     }

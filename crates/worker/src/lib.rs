@@ -8,6 +8,7 @@
 
 pub mod circuit;
 pub mod deliver;
+pub mod depths;
 pub mod metrics;
 pub mod outcomes;
 pub mod plan;

@@ -80,6 +80,7 @@ pub struct Metrics {
     pub(crate) found: Counter,
     rounds: Family<RoundLabels, Counter>,
     round_reached: Gauge,
+    round_set_aside: Gauge,
 }
 
 impl Metrics {
@@ -103,6 +104,7 @@ impl Metrics {
             found: Counter::default(),
             rounds: Family::default(),
             round_reached: Gauge::default(),
+            round_set_aside: Gauge::default(),
         };
         let it = &metrics;
         it.register_reconcile(registry);
@@ -136,7 +138,7 @@ impl Metrics {
         registry.register("relink_cases_open", "Open cases", it.cases_open.clone());
         registry.register("relink_unknown_open", "Notifications in doubt", it.unknown_open.clone());
         registry.register(
-            "relink_sends_after_repair_total",
+            "relink_sends_after_repair",
             "Sends begun after the repair of their account; always 0",
             it.sends_after_repair.clone(),
         );
@@ -171,8 +173,13 @@ impl Metrics {
         );
         registry.register(
             "relink_reconcile_complete_timestamp_seconds",
-            "When the last complete comparison with Cobalt's list began, in seconds since 1970; 0 before the first",
+            "Up to when Cobalt's list is compared: when the last complete comparison began, in seconds since 1970; 0 before the first",
             self.round_reached.clone(),
+        );
+        registry.register(
+            "relink_reconcile_set_aside",
+            "Accounts and events that comparisons with Cobalt's list fail with and wait for no more",
+            self.round_set_aside.clone(),
         );
     }
 
@@ -187,6 +194,10 @@ impl Metrics {
     /// Of whichever worker went round.
     pub(crate) fn round_reached(&self, reached: Option<Timestamp>) {
         self.round_reached.set(reached.map_or(0, |reached| reached.as_second()));
+    }
+
+    pub(crate) fn round_set_aside(&self, set_aside: usize) {
+        self.round_set_aside.set(i64::try_from(set_aside).unwrap_or(i64::MAX));
     }
 
     pub(crate) fn signal(&self, kind: SignalKind, result: SignalResult) {

@@ -2,11 +2,14 @@
 //! missed is found by asking for its list of events and comparing that with what is on record.
 //!
 //! What is found goes into the store as the planner would have put it there, so a webhook that
-//! comes late is a duplicate. One worker at a time goes round. The mark moves only after a round
-//! that saw everything: whatever broke off is looked at again.
+//! comes late is a duplicate. One worker at a time goes round. The mark moves only past what was
+//! seen: whatever broke off is looked at again, and so is what failed by itself, an account or an
+//! event; after some rounds that is set aside, named, counted, and not forgotten
+//! ([`relink_core::arrears`]).
 
 mod accounts;
 mod listing;
+mod round;
 mod tally;
 mod weigh;
 
@@ -17,12 +20,12 @@ use crate::patience::jitter;
 use relink_cobalt::{CobaltClient, CobaltError, EventFilter, EventsPage};
 use relink_core::Timestamp;
 use relink_core::id::WorkerId;
-use relink_core::reconcile::{due_in, wait_after_failures, window_start};
+use relink_core::reconcile::{due_in, wait_after_failures};
 use relink_store::{Store, StoreError};
-use std::sync::{Arc, Mutex, PoisonError};
+use round::{Round, arrears_of};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// The name of the mark and of the turn.
@@ -132,29 +135,6 @@ pub enum RoundError {
     Overtaken,
 }
 
-/// One round at work.
-struct Round {
-    /// From when on to look; the list is asked for whole days.
-    from: Timestamp,
-    /// The store's time when it began.
-    now: Timestamp,
-    dry_run: bool,
-    /// When the turn was last taken or lengthened.
-    kept_at: Mutex<Instant>,
-}
-
-impl Round {
-    /// Whether the turn should be lengthened: a third of it has passed. Said once.
-    fn turn_ages(&self) -> bool {
-        let mut kept_at = self.kept_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let ages = kept_at.elapsed() >= TURN / 3;
-        if ages {
-            *kept_at = Instant::now();
-        }
-        ages
-    }
-}
-
 /// What one process remembers from round to round.
 #[derive(Default)]
 struct Life {
@@ -207,6 +187,7 @@ impl Reconciler {
     async fn round_if_due(&self, life: &mut Life) -> Result<Duration, RoundError> {
         let mark = self.store.mark(MARK).await?;
         self.metrics.round_reached(mark.reached);
+        self.metrics.round_set_aside(arrears_of(&mark).set_aside());
         let up_since = *life.up_since.get_or_insert(mark.now);
         let wait = due_in(mark.reached, up_since, mark.now, self.pace.every);
         if !wait.is_zero() {
@@ -216,7 +197,7 @@ impl Reconciler {
             None => Ok(LOOK_AGAIN.min(self.pace.every)),
             Some(tally) if tally.is_complete() => Ok(self.pace.every),
             Some(tally) => Err(RoundError::Incomplete {
-                accounts: tally.accounts_failed,
+                accounts: tally.accounts_failed + tally.accounts_refused,
                 events: tally.refused,
             }),
         }
@@ -227,29 +208,21 @@ impl Reconciler {
     /// # Errors
     /// It ended early: what it had found is applied, the mark stays where it was.
     pub async fn round(&self, wish: &Wish) -> Result<Option<Tally>, RoundError> {
-        let mark = if wish.dry_run {
-            self.store.mark(MARK).await?
-        } else {
-            match self.store.take_turn(MARK, &self.worker, TURN).await? {
-                Some(mark) => mark,
-                None => return Ok(None),
-            }
-        };
-        let regular = window_start(mark.reached, mark.now, self.pace.first_look);
-        let from = wish.since.unwrap_or(regular);
-        let kept_at = Mutex::new(Instant::now());
-        let round = Round { from, now: mark.now, dry_run: wish.dry_run, kept_at };
+        let Some(round) = self.begin(wish).await? else { return Ok(None) };
         let done = self.compare(&round).await;
         if !wish.dry_run {
-            // A shorter look back than usual leaves a gap before it.
-            let whole = done.as_ref().is_ok_and(Tally::is_complete) && from <= regular;
-            self.store.end_turn(MARK, &self.worker, whole.then_some(mark.now)).await?;
-            if whole {
+            // What broke off says nothing of what it did not come to.
+            let progress = done.as_ref().ok().and_then(|_| round.progress());
+            self.store.end_turn(MARK, &self.worker, progress.as_ref()).await?;
+            if let Some(reached) = progress.and_then(|progress| progress.reached) {
                 self.metrics.round(RoundResult::Complete);
-                self.metrics.round_reached(Some(mark.now));
+                self.metrics.round_reached(Some(reached));
             }
         }
-        let tally = done?;
+        let mut tally = done?;
+        let arrears = round.arrears();
+        let count = |some: usize| u64::try_from(some).unwrap_or(u64::MAX);
+        (tally.owed, tally.set_aside) = (count(arrears.holding()), count(arrears.set_aside()));
         self.tell(&tally, wish);
         Ok(Some(tally))
     }

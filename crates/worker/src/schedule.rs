@@ -3,6 +3,7 @@
 //! which repairs purged and deleted queues, a swapped broker, and a crash between the two. A
 //! channel whose queue is deep, because its provider is away, gets no more copies meanwhile.
 
+use crate::depths::Depths;
 use crate::metrics::Metrics;
 use crate::patience::jitter;
 use bytes::Bytes;
@@ -10,7 +11,7 @@ use relink_core::fail_point::{FailPoint, reached};
 use relink_core::id::NotificationId;
 use relink_core::retry::reconnect_wait;
 use relink_core::wire::{DueMessage, Topic};
-use relink_queue::{OutMessage, Published, Publisher, Queue};
+use relink_queue::{OutMessage, Published, Publisher};
 use relink_store::{Due, Store, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,10 +21,6 @@ use tokio_util::sync::CancellationToken;
 /// Rows taken at once.
 const BATCH: usize = 256;
 
-/// Ids waiting in a channel's queue from which on no more are put there. What is due then comes
-/// again two minutes later: an outage of days must not fill the broker with copies.
-pub const DEEP: u64 = 20_000;
-
 /// The longest sleep between two looks: other processes plan too, and their commits are not
 /// announced here.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
@@ -32,8 +29,8 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 pub struct Scheduler {
     /// Where timers live.
     pub store: Arc<dyn Store>,
-    /// Whose depth bounds what is published.
-    pub queue: Arc<dyn Queue>,
+    /// Bound what is published.
+    pub depths: Depths,
     /// What is counted.
     pub metrics: Metrics,
     /// Told by planners in this process.
@@ -102,7 +99,9 @@ impl Scheduler {
             if group.is_empty() || self.is_deep(topic).await {
                 continue;
             }
-            unpublished.extend(publish(publisher, topic, &group).await);
+            let failed = publish(publisher, topic, &group).await;
+            self.depths.add(topic, group.len() - failed.len());
+            unpublished.extend(failed);
         }
         if unpublished.is_empty() {
             return Ok(Step::Published(due.len()));
@@ -115,8 +114,7 @@ impl Scheduler {
     }
 
     async fn is_deep(&self, topic: Topic) -> bool {
-        // A queue that does not say is asked to take them.
-        let deep = self.queue.depth(topic).await.is_some_and(|depth| depth >= DEEP);
+        let deep = self.depths.is_deep(topic).await;
         if deep {
             tracing::debug!(%topic, "the queue is deep: what is due comes again later");
         }

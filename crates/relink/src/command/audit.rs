@@ -159,11 +159,11 @@ fn not_here(id: &'static str, says: &'static str, result: Verdict, why: &str) ->
 
 fn sizes(id: &'static str, says: &'static str, spool: &Part, queue: &Part) -> Line {
     let checks: Vec<Check> = spool.sizes.iter().chain(&queue.sizes).cloned().collect();
-    let fault = spool.fault.as_ref().or(queue.fault.as_ref());
+    let fault = spool.fault.as_ref().or(queue.fault.as_ref()).map(Failure::message);
     let line = line(id, says, checks);
-    match fault {
-        Some(fault) if line.violating == 0 => {
-            Line { result: Verdict::NotChecked, why: Some(fault.message().to_owned()), ..line }
+    match fault.or(queue.no_sizes) {
+        Some(why) if line.violating == 0 => {
+            Line { result: Verdict::NotChecked, why: Some(why.to_owned()), ..line }
         }
         Some(_) | None => line,
     }
@@ -222,6 +222,7 @@ fn verdict(report: &Report, faults: [Option<Failure>; 3]) -> Result<(), Failure>
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
     fn part(violating: u64, fault: Option<Failure>) -> Part {
@@ -239,6 +240,20 @@ mod tests {
         let report = report(&away(), &part(1, None), &Part::default());
         let ended = verdict(&report, [away().err(), None, None]);
         assert!(ended.is_err_and(|failure| failure.message().contains("I9")));
+    }
+
+    #[test]
+    fn sizes_that_cannot_be_had_are_not_called_good_and_are_no_fault() {
+        let queue = Part { no_sizes: Some("no sizes"), ..Part::default() };
+        let of = |violating| {
+            let report = report(&away(), &part(violating, None), &queue);
+            let line = report.invariants.into_iter().find(|line| line.id == "I9").unwrap();
+            (line.result, line.why)
+        };
+        assert_eq!(of(0), (Verdict::NotChecked, Some("no sizes".to_owned())));
+        assert_eq!(of(1).0, Verdict::Failed);
+        let report = report(&away(), &part(0, None), &queue);
+        assert!(verdict(&report, [None, None, None]).is_ok());
     }
 
     #[test]

@@ -11,11 +11,17 @@ use relink_queue::rabbitmq::RabbitQueue;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
+/// Said in place of what was not looked at.
+const NO_SIZES: &str = "the queues were not looked at: RabbitMQ refuses what is above their limit, \
+                        and tells how many messages they hold, not their bytes";
+
 /// What was seen of the spool or the queue.
 #[derive(Debug, Default)]
 pub(crate) struct Part {
     /// Sizes against their limits.
     pub(crate) sizes: Vec<Check>,
+    /// Why there are no sizes, where none can be had.
+    pub(crate) no_sizes: Option<&'static str>,
     /// Messages waiting, by place.
     pub(crate) waiting: BTreeMap<String, u64>,
     /// Dead letters.
@@ -86,7 +92,7 @@ pub(crate) async fn queue(config: &Config) -> Part {
                             .map(|(topic, log)| (topic.to_string(), log.pending))
                             .collect(),
                         dead: Some(looked.dead),
-                        fault: None,
+                        ..Part::default()
                     }
                 }
                 Ok(Err(error)) => failed(error.into()),
@@ -104,7 +110,8 @@ pub(crate) async fn queue(config: &Config) -> Part {
                             waiting.insert(topic.to_string(), depth);
                         }
                     }
-                    Part { waiting, dead: Some(dead), ..Part::default() }
+                    let no_sizes = Some(NO_SIZES);
+                    Part { waiting, dead: Some(dead), no_sizes, ..Part::default() }
                 }
                 Err(error) => failed(error.into()),
             }

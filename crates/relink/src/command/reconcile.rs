@@ -64,7 +64,8 @@ pub(crate) async fn run(common: &Common, what: Reconcile) -> Result<(), Failure>
     }
     Err(Failure::failed(format!(
         "{} accounts could not be asked about and {} events could not be applied: run it again",
-        tally.accounts_failed, tally.refused
+        tally.accounts_failed + tally.accounts_refused,
+        tally.refused
     )))
 }
 
@@ -106,6 +107,11 @@ fn say(tally: &Tally, dry_run: bool) -> Result<(), Failure> {
         ("of these, with a broken login", tally.accounts_broken, false),
         ("of these, refused by Cobalt for good", tally.accounts_refused, false),
         ("of these, without an answer", tally.accounts_failed, false),
+        (
+            "accounts and events that fail again and again, and are not waited for",
+            tally.set_aside,
+            false,
+        ),
     ];
     let worth_a_line = |(_, number, always): &(&str, u64, bool)| *always || *number > 0;
     for (what, number, _) in lines.into_iter().filter(worth_a_line) {

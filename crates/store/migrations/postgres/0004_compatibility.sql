@@ -3,7 +3,7 @@
 -- raises it, in its own transaction.
 
 CREATE TABLE schema_compatibility (
-    only  BIGINT PRIMARY KEY CHECK (only = 1),
-    least BIGINT NOT NULL
+    one_row BIGINT PRIMARY KEY CHECK (one_row = 1),
+    least   BIGINT NOT NULL
 );
-INSERT INTO schema_compatibility (only, least) VALUES (1, 4);
+INSERT INTO schema_compatibility (one_row, least) VALUES (1, 4);

@@ -3,7 +3,7 @@
 -- raises it, in its own transaction.
 
 CREATE TABLE schema_compatibility (
-    only  INTEGER PRIMARY KEY CHECK (only = 1),
-    least INTEGER NOT NULL
+    one_row INTEGER PRIMARY KEY CHECK (one_row = 1),
+    least   INTEGER NOT NULL
 ) STRICT;
-INSERT INTO schema_compatibility (only, least) VALUES (1, 4);
+INSERT INTO schema_compatibility (one_row, least) VALUES (1, 4);

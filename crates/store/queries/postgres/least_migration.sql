@@ -1,3 +1,3 @@
 SELECT least
 FROM schema_compatibility
-WHERE only = 1
+WHERE one_row = 1

@@ -1,3 +1,3 @@
-SELECT reached
+SELECT reached, arrears
 FROM marks
 WHERE name = $1

@@ -9,4 +9,4 @@ ON CONFLICT (name) DO UPDATE
 SET taken_by = excluded.taken_by, taken_until = excluded.taken_until
 WHERE marks.taken_by IS NULL OR marks.taken_by = excluded.taken_by
    OR marks.taken_until <= excluded.taken_until - $3::bigint
-RETURNING reached, taken_until - $3::bigint AS now
+RETURNING reached, arrears, taken_until - $3::bigint AS now

@@ -3,7 +3,7 @@
 use super::PostgresStore;
 use super::error::Failure;
 use super::transaction::{NOW, Transaction, query};
-use crate::{Mark, MarkStore, StoreError};
+use crate::{Mark, MarkStore, Progress, StoreError};
 use relink_core::Timestamp;
 use relink_core::id::WorkerId;
 use relink_core::time::{from_millis, to_millis};
@@ -33,11 +33,11 @@ impl MarkStore for PostgresStore {
         &self,
         name: &str,
         who: &WorkerId,
-        reached: Option<Timestamp>,
+        progress: Option<&Progress>,
     ) -> Result<(), StoreError> {
-        let args = (name.to_owned(), who.to_string(), reached.map(to_millis));
+        let args = (name.to_owned(), who.to_string(), progress.cloned());
         self.database
-            .run(args, |tx, (name, who, reached)| Box::pin(end(tx, name, who, *reached)))
+            .run(args, |tx, (name, who, progress)| Box::pin(end(tx, name, who, progress.as_ref())))
             .await
     }
 }
@@ -45,7 +45,10 @@ impl MarkStore for PostgresStore {
 async fn read(tx: &Transaction, name: &String) -> Result<Mark, Failure> {
     let [rows, now] = tx.execute([query(sql!("mark"), &[name]), NOW]).await?;
     let now = tx.now(&now)?;
-    Ok(Mark { reached: rows.first().map(reached).transpose()?.flatten(), now })
+    let Some(row) = rows.first() else {
+        return Ok(Mark { reached: None, arrears: None, now });
+    };
+    Ok(Mark { reached: reached(row)?, arrears: row.try_get("arrears")?, now })
 }
 
 async fn take(
@@ -57,7 +60,11 @@ async fn take(
     let set = tx.manual_now();
     let [rows] = tx.execute([query(sql!("take_turn"), &[name, who, &lasts, &set])]).await?;
     let taken = |row: &Row| -> Result<Mark, Failure> {
-        Ok(Mark { reached: reached(row)?, now: from_millis(row.try_get("now")?) })
+        Ok(Mark {
+            reached: reached(row)?,
+            arrears: row.try_get("arrears")?,
+            now: from_millis(row.try_get("now")?),
+        })
     };
     rows.first().map(taken).transpose()
 }
@@ -66,9 +73,11 @@ async fn end(
     tx: &Transaction,
     name: &String,
     who: &String,
-    reached: Option<i64>,
+    progress: Option<&Progress>,
 ) -> Result<(), Failure> {
-    tx.execute([query(sql!("end_turn"), &[name, who, &reached])]).await?;
+    let reached = progress.and_then(|progress| progress.reached).map(to_millis);
+    let arrears = progress.map(|progress| &progress.arrears);
+    tx.execute([query(sql!("end_turn"), &[name, who, &reached, &arrears])]).await?;
     Ok(())
 }
 

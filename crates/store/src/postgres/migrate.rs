@@ -33,6 +33,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "0004_compatibility",
         sql: include_str!("../../migrations/postgres/0004_compatibility.sql"),
     },
+    Migration {
+        version: 5,
+        name: "0005_arrears",
+        sql: include_str!("../../migrations/postgres/0005_arrears.sql"),
+    },
 ];
 
 /// Applies what is missing; answers the names applied now.

@@ -3,27 +3,27 @@
 use super::SqliteStore;
 use super::read::one;
 use super::write::execute;
-use crate::{Mark, MarkStore, StoreError};
+use crate::{Mark, MarkStore, Progress, StoreError};
 use relink_core::Timestamp;
 use relink_core::id::WorkerId;
 use relink_core::time::{after, from_millis, to_millis};
-use rusqlite::params;
+use rusqlite::{Row, params};
 use std::time::Duration;
 
-/// The column `reached` of a mark.
-struct Reached(Option<i64>);
-
-impl TryFrom<Option<i64>> for Reached {
-    type Error = StoreError;
-
-    fn try_from(millis: Option<i64>) -> Result<Self, StoreError> {
-        Ok(Self(millis))
-    }
+/// The columns of a mark, as they are.
+#[derive(Default)]
+struct Columns {
+    reached: Option<i64>,
+    arrears: Option<String>,
 }
 
-impl Reached {
+impl Columns {
+    fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self { reached: row.get(0)?, arrears: row.get(1)? })
+    }
+
     fn at(self, now: Timestamp) -> Mark {
-        Mark { reached: self.0.map(from_millis), now }
+        Mark { reached: self.reached.map(from_millis), arrears: self.arrears, now }
     }
 }
 
@@ -32,12 +32,9 @@ impl MarkStore for SqliteStore {
     async fn mark(&self, name: &str) -> Result<Mark, StoreError> {
         let name = name.to_owned();
         let sql = include_str!("../../queries/sqlite/mark.sql");
-        let found: Option<Reached> = self
-            .read(move |connection| {
-                one(connection, sql, [name], |row| row.get::<_, Option<i64>>(0))
-            })
-            .await?;
-        Ok(found.unwrap_or(Reached(None)).at(self.terms.clock.now()))
+        let found: Option<Columns> =
+            self.read(move |connection| one(connection, sql, [name], Columns::of)).await?;
+        Ok(found.unwrap_or_default().at(self.terms.clock.now()))
     }
 
     async fn take_turn(
@@ -51,9 +48,8 @@ impl MarkStore for SqliteStore {
             let until = to_millis(after(now, lasts));
             let sql = include_str!("../../queries/sqlite/take_turn.sql");
             let params = params![name, who.as_str(), to_millis(now), until];
-            let taken: Option<Reached> =
-                one(connection, sql, params, |row| row.get::<_, Option<i64>>(0))?;
-            Ok(taken.map(|reached| reached.at(now)))
+            let taken: Option<Columns> = one(connection, sql, params, Columns::of)?;
+            Ok(taken.map(|columns| columns.at(now)))
         })
         .await
     }
@@ -62,12 +58,14 @@ impl MarkStore for SqliteStore {
         &self,
         name: &str,
         who: &WorkerId,
-        reached: Option<Timestamp>,
+        progress: Option<&Progress>,
     ) -> Result<(), StoreError> {
-        let (name, who, reached) = (name.to_owned(), who.clone(), reached.map(to_millis));
+        let (name, who) = (name.to_owned(), who.clone());
+        let reached = progress.and_then(|progress| progress.reached).map(to_millis);
+        let arrears = progress.map(|progress| progress.arrears.clone());
         self.write(move |connection, _, _| {
             let sql = include_str!("../../queries/sqlite/end_turn.sql");
-            execute(connection, sql, params![name, who.as_str(), reached]).map(drop)
+            execute(connection, sql, params![name, who.as_str(), reached, arrears]).map(drop)
         })
         .await
     }

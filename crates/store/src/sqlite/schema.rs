@@ -30,6 +30,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "0004_compatibility",
         sql: include_str!("../../migrations/sqlite/0004_compatibility.sql"),
     },
+    Migration {
+        version: 5,
+        name: "0005_arrears",
+        sql: include_str!("../../migrations/sqlite/0005_arrears.sql"),
+    },
 ];
 
 /// Applies what is missing; answers the names of what it applied.

@@ -4,7 +4,8 @@ use crate::on_both;
 use crate::world::{World, keys, rules};
 use relink_store::StoreError;
 
-const ALL: [&str; 4] = ["0001_initial", "0002_marks", "0003_audit", "0004_compatibility"];
+const ALL: [&str; 5] =
+    ["0001_initial", "0002_marks", "0003_audit", "0004_compatibility", "0005_arrears"];
 
 async fn migrating_twice_applies_once(world: World) {
     let fresh = world.unmigrated().await;

@@ -5,6 +5,7 @@ use super::listing::{Whose, is_final};
 use super::{Reconciler, Round, RoundError, Tally};
 use futures_util::future::join_all;
 use relink_cobalt::CobaltError;
+use relink_core::arrears::Subject;
 use relink_core::id::AccountRef;
 use relink_core::reconcile::{refusal_is_news, signal_of_refusal};
 use relink_store::{CaseFilter, StoreError};
@@ -90,7 +91,7 @@ impl Reconciler {
             Err(error @ StoreError::Sealed(_)) => {
                 tally.accounts = 1;
                 tally.accounts_refused = 1;
-                tracing::warn!(%error, "an account cannot be asked about");
+                round.fails(Subject::Account(account_ref.clone()), &error);
                 return Ok(Asked { tally, trouble: Some(error.into()) });
             }
             Err(error) => return Err(error.into()),
@@ -108,11 +109,12 @@ impl Reconciler {
                     false => &mut tally.accounts_failed,
                 };
                 *counter = 1;
-                tracing::debug!(%error, "Cobalt lists no events of an account");
+                round.fails(Subject::Account(account_ref.clone()), &error);
                 return Ok(Asked { tally, trouble: Some(error.into()) });
             }
             Err(error @ RoundError::Endless { .. }) => {
                 tally.accounts_failed = 1;
+                round.fails(Subject::Account(account_ref.clone()), &error);
                 return Ok(Asked { tally, trouble: Some(error) });
             }
             Err(

@@ -2,6 +2,7 @@
 
 use super::{MARK, Reconciler, Round, RoundError, TURN, Tally};
 use relink_cobalt::{CobaltError, EventFilter, EventsPage};
+use relink_core::Timestamp;
 use relink_core::id::{AccountRef, EventId};
 use relink_core::masked::Secret;
 use relink_core::signal::Signal;
@@ -30,10 +31,11 @@ impl Reconciler {
     ) -> Result<Tally, RoundError> {
         let mut tally = Tally::default();
         let mut met = HashSet::new();
+        let from = round.from(whose.map(|whose| whose.account_ref));
         for event_type in EVENT_TYPES {
             let filter = EventFilter {
                 event_type: Some(event_type),
-                from: Some(utc_day(round.from)),
+                from: Some(utc_day(from)),
                 to: None,
                 access_token: whose.map(|whose| whose.token),
             };
@@ -42,7 +44,7 @@ impl Reconciler {
                 self.keep_turn(round).await?;
                 let page = self.events.page(&filter, number).await?;
                 let (ids, last) = (ids(&page), page.last);
-                let signals = ours(page, whose, round, &mut tally);
+                let signals = ours(page, whose, (from, round.now), &mut tally);
                 let new: Vec<Signal> =
                     signals.into_iter().filter(|it| met.insert(it.event_id.clone())).collect();
                 self.weigh(round, new, &mut tally).await?;
@@ -83,7 +85,7 @@ fn ids(page: &EventsPage) -> Vec<EventId> {
 fn ours(
     page: EventsPage,
     whose: Option<&Whose<'_>>,
-    round: &Round,
+    (from, now): (Timestamp, Timestamp),
     tally: &mut Tally,
 ) -> Vec<Signal> {
     let count = |items: usize| u64::try_from(items).unwrap_or(u64::MAX);
@@ -96,11 +98,11 @@ fn ours(
             continue;
         }
         // Taken for as old as can be, it is applied, and is never newer than a repair.
-        event.created_at.get_or_insert(round.from);
+        event.created_at.get_or_insert(from);
         if event.account_ref.is_none() {
             event.account_ref = whose.map(|whose| whose.account_ref.clone());
         }
-        match event.signal(round.now) {
+        match event.signal(now) {
             Some(signal) => signals.push(signal),
             None => tally.unreadable += 1,
         }

@@ -38,12 +38,16 @@ pub struct Tally {
     pub accounts_refused: u64,
     /// Of these, accounts for which there was no answer; they are asked about again.
     pub accounts_failed: u64,
+    /// Accounts and events that have to be looked at again before the round counts.
+    pub owed: u64,
+    /// Accounts and events that failed in so many rounds that the others wait for them no more.
+    pub set_aside: u64,
 }
 
 impl Tally {
     /// Whether nothing has to be looked at again.
     pub fn is_complete(&self) -> bool {
-        self.accounts_failed == 0 && self.refused == 0
+        self.owed == 0
     }
 }
 
@@ -65,6 +69,8 @@ impl AddAssign for Tally {
             accounts_broken,
             accounts_refused,
             accounts_failed,
+            owed,
+            set_aside,
         } = more;
         self.pages += pages;
         self.seen += seen;
@@ -81,5 +87,7 @@ impl AddAssign for Tally {
         self.accounts_broken += accounts_broken;
         self.accounts_refused += accounts_refused;
         self.accounts_failed += accounts_failed;
+        self.owed += owed;
+        self.set_aside += set_aside;
     }
 }

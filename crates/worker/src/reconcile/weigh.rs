@@ -2,6 +2,7 @@
 
 use super::{Reconciler, Round, RoundError, Tally};
 use crate::plan::BATCH;
+use relink_core::arrears::Subject;
 use relink_core::id::EventId;
 use relink_core::plan::SignalResult;
 use relink_core::reconcile::{Verdict, judge};
@@ -50,7 +51,7 @@ impl Reconciler {
                 Ok(applied) => self.count(batch, &applied, tally),
                 Err(StoreError::Refused(why)) => {
                     tracing::error!(%why, "a batch of listed events was refused, applying them one by one");
-                    self.one_by_one(batch, tally).await?;
+                    self.one_by_one(round, batch, tally).await?;
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -59,13 +60,18 @@ impl Reconciler {
     }
 
     /// One bad event must not take ninety-nine good ones with it.
-    async fn one_by_one(&self, batch: &[Signal], tally: &mut Tally) -> Result<(), RoundError> {
+    async fn one_by_one(
+        &self,
+        round: &Round,
+        batch: &[Signal],
+        tally: &mut Tally,
+    ) -> Result<(), RoundError> {
         for signal in batch {
             let alone = std::slice::from_ref(signal);
             match self.store.apply_signals(alone).await {
                 Ok(applied) => self.count(alone, &applied, tally),
                 Err(error @ StoreError::Refused(_)) => {
-                    tracing::error!(event.id = %signal.event_id, %error, "a listed event was refused");
+                    round.fails(Subject::Event(signal.event_id.clone()), &error);
                     tally.refused += 1;
                 }
                 Err(error) => return Err(error.into()),

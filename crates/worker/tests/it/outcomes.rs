@@ -39,6 +39,8 @@ async fn keep_one_while(
     let mut courier = world.courier(&sender);
     courier.outcomes = Some(Arc::clone(outcomes));
     let (in_hand, receipt) = delivery(DueMessage::encode(id));
+    // The log has a thread of its own.
+    let _still = stand_still();
     soon("the delivery", courier.deliver(in_hand, &CancellationToken::new())).await;
     assert_eq!(receipt.end().await, Some(Settlement::Done), "the place is free again");
     assert_eq!(world.stands(case, id).await.0, NotificationState::Sending);

@@ -2,8 +2,10 @@
 //! a broken login is as good as the event.
 
 use crate::support::*;
+use relink_core::arrears::TRIES;
 use relink_core::case::CloseReason;
 use relink_core::signal::{SignalKind, SignalSource};
+use relink_core::time::{earlier, utc_day};
 use relink_store::{CaseFilter, CaseStore as _, MarkStore as _, OpenCase, SignalStore as _};
 use relink_store::{Store as _, StoreError};
 use relink_worker::reconcile::{MARK, RoundError, Wish};
@@ -18,6 +20,11 @@ async fn by_account(world: &World, accounts: usize) -> Arc<FakeList> {
         world.register_with(&format!("clinic_{n}"), &format!("t{n}")).await;
     }
     list
+}
+
+/// Whether the mark has moved past everything.
+async fn is_complete(world: &World) -> bool {
+    world.store.mark(MARK).await.unwrap().reached == Some(world.now())
 }
 
 async fn open(world: &World) -> Vec<String> {
@@ -73,7 +80,7 @@ async fn without_any_account_a_refusal_is_not_taken_for_an_empty_list() {
     let list = by_account(&world, 0).await;
     let error = world.reconciler(&list).round(&Wish::default()).await.unwrap_err();
     assert_eq!(error, RoundError::Cobalt(refusal(403)));
-    assert_eq!(world.store.mark(MARK).await.unwrap().reached, None);
+    assert!(!is_complete(&world).await);
 }
 
 #[tokio::test]
@@ -110,7 +117,7 @@ async fn a_broken_login_is_told_once() {
 }
 
 #[tokio::test]
-async fn a_broken_login_that_an_operator_has_closed_or_nobody_mended_stays_closed() {
+async fn a_broken_login_that_an_operator_has_closed_rests_until_its_case_would_have_expired() {
     let world = World::new().await;
     let list = by_account(&world, 2).await;
     for token in ["t0", "t1"] {
@@ -121,28 +128,91 @@ async fn a_broken_login_that_an_operator_has_closed_or_nobody_mended_stays_close
     assert_eq!(open(&world).await, ["clinic_0", "clinic_1"]);
     let by_operator = OpenCase::Account("clinic_0".parse().unwrap());
     world.store.close_case(&by_operator, CloseReason::Operator).await.unwrap().unwrap();
-    world.advance(40 * DAY);
-    assert_eq!(world.store.expire_cases(10).await.unwrap(), 1);
-    world.advance(DAY);
+    world.advance(29 * DAY);
     let tally = world.round(&reconciler).await;
     assert_eq!((tally.accounts_broken, tally.found), (2, 0));
-    assert!(open(&world).await.is_empty());
+    assert_eq!(open(&world).await, ["clinic_1"]);
+    // Neither an operator nor a person who never came has mended it: it is told of once more.
+    world.advance(DAY);
+    assert_eq!(world.store.expire_cases(10).await.unwrap(), 1);
+    world.advance(Duration::from_millis(1));
+    let tally = world.round(&reconciler).await;
+    assert_eq!((tally.accounts_broken, tally.found), (2, 2));
+    assert_eq!(open(&world).await, ["clinic_0", "clinic_1"]);
+    assert_eq!(world.round(&reconciler).await.found, 0);
 }
 
 #[tokio::test]
-async fn an_account_that_is_refused_for_good_holds_nothing_up_and_one_without_an_answer_does() {
+async fn an_account_without_an_answer_costs_no_other_and_is_looked_at_again() {
     let world = World::new().await;
     let list = by_account(&world, 3).await;
     list.list_for("t2", missed("e2", "clinic_2", world.now()));
     list.fail(Some("t0"), 1, 2, &refusal(404));
     list.fail(Some("t1"), 1, 1, &refusal(503));
     let reconciler = world.reconciler(&list);
+    for (refused, failed, found) in [(1, 1, 1), (1, 0, 0), (0, 0, 0)] {
+        let tally = world.round(&reconciler).await;
+        assert_eq!((tally.accounts_refused, tally.accounts_failed), (refused, failed));
+        assert_eq!((tally.found, tally.owed), (found, refused + failed));
+        assert_eq!(is_complete(&world).await, refused + failed == 0);
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_stays_out_of_reach_is_set_aside_and_later_looked_at_from_where_it_was_left()
+ {
+    for token_opens in [true, false] {
+        let world = World::new().await;
+        let list = by_account(&world, 2).await;
+        let from_the_start = world.now();
+        let reconciler = world.reconciler(&list);
+        let tries = usize::try_from(TRIES).unwrap();
+        for round in 1..=tries + 3 {
+            if token_opens {
+                list.fail(Some("t0"), 1, 1, &refusal(404));
+            } else {
+                world.store.fail("access_token", 1, &StoreError::Sealed("on purpose".into()));
+            }
+            let tally = world.round(&reconciler).await;
+            assert_eq!(tally.accounts_refused, 1);
+            let is_aside = round >= tries;
+            assert_eq!((tally.owed, tally.set_aside), if is_aside { (0, 1) } else { (1, 0) });
+            assert_eq!(is_complete(&world).await, is_aside, "{round}");
+            world.advance(DAY);
+        }
+        // The others' window is a short one again, and this account's goes back to the start.
+        list.list_for("t0", missed("e0", "clinic_0", from_the_start));
+        let tally = world.round(&reconciler).await;
+        assert_eq!((tally.found, tally.set_aside), (1, 0));
+        let from = |token: &str| {
+            let asked = list.asked();
+            let last = asked.iter().rfind(|it| it.token.as_deref() == Some(token)).unwrap();
+            last.from.clone()
+        };
+        assert!(from("t0") <= utc_day(earlier(from_the_start, DAY)).to_string());
+        assert!(from("t1") >= utc_day(earlier(world.now(), 4 * DAY)).to_string());
+    }
+}
+
+#[tokio::test]
+async fn when_cobalt_lists_account_wide_again_nobody_who_was_set_aside_is_left_out() {
+    let world = World::new().await;
+    let list = by_account(&world, 2).await;
+    let from_the_start = world.now();
+    let reconciler = world.reconciler(&list);
+    for _ in 0..TRIES {
+        list.fail(Some("t0"), 1, 1, &refusal(404));
+        world.round(&reconciler).await;
+    }
+    world.advance(30 * DAY);
+    list.fail(Some("t0"), 1, 1, &refusal(404));
+    world.round(&reconciler).await;
+    list.mend(None, 1);
+    list.list(missed("e0", "clinic_0", from_the_start));
     let tally = world.round(&reconciler).await;
-    assert_eq!((tally.accounts_refused, tally.accounts_failed, tally.found), (1, 1, 1));
-    assert_eq!(world.store.mark(MARK).await.unwrap().reached, None);
-    let tally = world.round(&reconciler).await;
-    assert_eq!((tally.accounts_refused, tally.accounts_failed), (1, 0));
-    assert!(world.store.mark(MARK).await.unwrap().reached.is_some());
+    assert_eq!((tally.accounts, tally.found, tally.set_aside), (0, 1, 0));
+    let from = list.asked().last().unwrap().from.clone();
+    assert!(from <= utc_day(earlier(from_the_start, DAY)).to_string());
 }
 
 #[tokio::test]
@@ -156,7 +226,7 @@ async fn when_no_account_is_answered_for_the_round_ends_early_and_says_why() {
     let source = Box::new(RoundError::Cobalt(refusal(401)));
     assert_eq!(error, RoundError::NoAccountAnswers { accounts: 500, source });
     assert_eq!(list.pages().len(), 1 + 500);
-    assert_eq!(world.store.mark(MARK).await.unwrap().reached, None);
+    assert!(!is_complete(&world).await);
 }
 
 #[tokio::test]

@@ -3,8 +3,10 @@
 
 use crate::support::*;
 use relink_cobalt::{CobaltError, EventFilter, EventsPage};
+use relink_core::arrears::TRIES;
 use relink_core::id::WorkerId;
-use relink_store::{CaseFilter, CaseStore as _, MarkStore as _, Store, StoreError};
+use relink_core::time::{earlier, utc_day};
+use relink_store::{CaseFilter, CaseStore as _, MarkStore as _, Progress, Store, StoreError};
 use relink_worker::reconcile::{EventList, MARK, Reconciler, RoundError, Wish};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,8 +21,9 @@ async fn cases(world: &World) -> usize {
     world.store.cases(&CaseFilter { limit: 1_000, ..CaseFilter::default() }).await.unwrap().len()
 }
 
+/// Whether a round was complete, and not only begun.
 async fn reached(world: &World) -> bool {
-    world.store.mark(MARK).await.unwrap().reached.is_some()
+    world.store.mark(MARK).await.unwrap().reached == Some(world.now())
 }
 
 fn seven(world: &World) -> Arc<FakeList> {
@@ -70,6 +73,42 @@ async fn an_event_that_the_store_refuses_costs_no_other_and_is_looked_at_again()
     assert!(!reached(&world).await);
     assert_eq!(world.round(&reconciler).await.found, 1);
     assert!(reached(&world).await);
+}
+
+#[tokio::test]
+async fn an_event_that_the_store_always_refuses_holds_up_the_others_only_so_long() {
+    let world = World::new().await;
+    let list = Arc::new(FakeList::default());
+    list.list(missed("bad", "clinic_1", world.now()));
+    let reconciler = world.reconciler(&list);
+    // In its batch, and alone, with every round.
+    let times = 2 * usize::try_from(TRIES).unwrap();
+    world.store.fail("apply_signals", times, &StoreError::Refused("on purpose".into()));
+    for round in 1..=TRIES {
+        let tally = world.round(&reconciler).await;
+        let is_last = round == TRIES;
+        assert_eq!((tally.owed, tally.set_aside), if is_last { (0, 1) } else { (1, 0) });
+        assert_eq!((tally.refused, tally.is_complete()), (1, is_last), "{round}");
+        assert_eq!(reached(&world).await, is_last, "{round}");
+    }
+    // It is tried again for as long as it is listed.
+    let tally = world.round(&reconciler).await;
+    assert_eq!((tally.found, tally.set_aside), (1, 0));
+}
+
+#[tokio::test]
+async fn a_first_round_that_breaks_off_looks_from_the_same_day_on_however_late_it_comes() {
+    let world = World::new().await;
+    let list = seven(&world);
+    let started = world.now();
+    list.fail(None, 1, 1, &refusal(502));
+    let reconciler = world.reconciler(&list);
+    reconciler.round(&Wish::default()).await.unwrap_err();
+    world.advance(9 * DAY);
+    assert_eq!(world.round(&reconciler).await.found, 7);
+    let from = list.asked().last().unwrap().from.clone();
+    let first = earlier(started, DAY);
+    assert!(from <= utc_day(first).to_string(), "{from} is after {first}");
 }
 
 #[tokio::test]
@@ -159,7 +198,8 @@ async fn a_round_made_by_another_worker_needs_not_be_made_again() {
     world.store.take_turn(MARK, &other, TURN).await.unwrap().unwrap();
     let running = tokio::spawn(async move { reconciler.run(stopping).await });
     until("a first look", || world.store.asked("take_turn").len() >= 2).await;
-    world.store.end_turn(MARK, &other, Some(world.now())).await.unwrap();
+    let progress = Progress { reached: Some(world.now()), arrears: "[]".to_owned() };
+    world.store.end_turn(MARK, &other, Some(&progress)).await.unwrap();
     let looks = world.store.asked("mark").len();
     until("two more looks", || world.store.asked("mark").len() >= looks + 2).await;
     stop.cancel();

@@ -5,7 +5,8 @@ use relink_core::account::Channel;
 use relink_core::wire::{DueMessage, Topic};
 use relink_queue::OutMessage;
 use relink_store::StoreError;
-use relink_worker::schedule::{DEEP, Step};
+use relink_worker::depths::DEEP;
+use relink_worker::schedule::Step;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
@@ -96,16 +97,49 @@ async fn a_deep_queue_gets_no_more_copies_and_nothing_is_forgotten() {
     let (_, email) = world.due_email("clinic_1").await;
     let (mut publisher, mut published) = FakePublisher::new();
     let scheduler = world.scheduler();
+    tokio::time::pause();
     for depth in [DEEP, DEEP + 1] {
         *world.queue.depth.lock().unwrap() = Some(depth);
         assert_eq!(scheduler.step(&mut publisher).await, Ok(Step::Published(1)));
         assert_eq!(scheduler.step(&mut publisher).await, Ok(Step::Idle), "no spinning");
         world.advance(Duration::from_secs(120));
+        tokio::time::advance(Duration::from_secs(120)).await;
     }
     assert!(published.try_recv().is_err());
     *world.queue.depth.lock().unwrap() = Some(DEEP - 1);
     assert_eq!(scheduler.step(&mut publisher).await, Ok(Step::Published(1)));
     assert_eq!(published.try_recv().unwrap().1.id, email.to_string());
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_deep_a_queue_is_is_asked_once_a_second_and_what_was_published_since_is_added() {
+    let world = World::new().await;
+    let (mut publisher, _published) = FakePublisher::new();
+    let scheduler = world.scheduler();
+    let asked = || world.queue.depth_asked.load(std::sync::atomic::Ordering::SeqCst);
+    // Two more are room enough for two.
+    *world.queue.depth.lock().unwrap() = Some(DEEP - 2);
+    for (account, expected) in [("clinic_1", 1), ("clinic_2", 1), ("clinic_3", 2)] {
+        let still = stand_still();
+        world.due_email(account).await;
+        assert_eq!(scheduler.step(&mut publisher).await, Ok(Step::Published(1)));
+        assert_eq!(asked(), expected, "{account}");
+        drop(still);
+    }
+    // Known to be deep, it is not asked again and again either.
+    *world.queue.depth.lock().unwrap() = Some(DEEP);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    for account in ["clinic_4", "clinic_5"] {
+        let still = stand_still();
+        world.due_email(account).await;
+        assert_eq!(scheduler.step(&mut publisher).await, Ok(Step::Published(1)));
+        assert_eq!(asked(), 3, "{account}");
+        drop(still);
+    }
+    tokio::time::advance(Duration::from_secs(1)).await;
+    world.due_email("clinic_6").await;
+    scheduler.step(&mut publisher).await.unwrap();
+    assert_eq!(asked(), 4);
 }
 
 #[tokio::test(start_paused = true)]

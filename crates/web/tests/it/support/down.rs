@@ -1,6 +1,5 @@
 //! A store that cannot be reached, whatever it is asked.
 
-use relink_core::Timestamp;
 use relink_core::account::AccountUpsert;
 use relink_core::case::{Case, CloseReason};
 use relink_core::id::{AccountRef, CaseId, EventId, NotificationId, OperatorId, WorkerId};
@@ -12,7 +11,7 @@ use relink_store::{
     AccountStore, Applied, AttemptFilter, AttemptRow, AuditRequest, AuditStore, Audited, Begin,
     BeginRequest, CaseFilter, CaseHistory, CaseStore, DeliveryStore, Due, DueStore, FinishRequest,
     Finished, InspectStore, LookUpRequest, Mark, MarkStore, OpenCase, Operated, OperatorAct,
-    OperatorStore, SignalStore, Store, StoreError, StoreStats, StoredAccount,
+    OperatorStore, Progress, SignalStore, Store, StoreError, StoreStats, StoredAccount,
 };
 use std::time::Duration;
 
@@ -48,7 +47,7 @@ impl MarkStore for Down {
     async fn take_turn(&self, _: &str, _: &WorkerId, _: Duration) -> Result<Option<Mark>> {
         self.say()
     }
-    async fn end_turn(&self, _: &str, _: &WorkerId, _: Option<Timestamp>) -> Result<()> {
+    async fn end_turn(&self, _: &str, _: &WorkerId, _: Option<&Progress>) -> Result<()> {
         self.say()
     }
 }

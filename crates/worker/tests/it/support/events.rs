@@ -60,6 +60,11 @@ impl FakeList {
         faults.entry(key).or_default().extend(vec![error.clone(); times]);
     }
 
+    /// Page `page` of the list of `token` fails no more.
+    pub(crate) fn mend(&self, token: Option<&str>, page: u32) {
+        self.faults.lock().unwrap().remove(&(token.map(str::to_owned), page));
+    }
+
     pub(crate) fn never_end(&self, how: Endless) {
         *self.endless.lock().unwrap() = Some(how);
     }

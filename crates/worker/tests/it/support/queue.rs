@@ -7,7 +7,7 @@ use relink_queue::{
     Consumer, DeadLetter, DeadLetters, Delivery, OutMessage, PublishFault, Published, Publisher,
     Queue, QueueError, Settlement,
 };
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::{mpsc, oneshot};
 
@@ -117,6 +117,7 @@ impl Publisher for FakePublisher {
 #[derive(Default)]
 pub(crate) struct FakeQueue {
     pub(crate) depth: Mutex<Option<u64>>,
+    pub(crate) depth_asked: AtomicUsize,
     pub(crate) dead: Arc<Mutex<Option<u64>>>,
 }
 
@@ -132,6 +133,7 @@ impl Queue for FakeQueue {
         unreachable!("upkeep consumes nothing")
     }
     async fn depth(&self, _: Topic) -> Option<u64> {
+        self.depth_asked.fetch_add(1, Ordering::SeqCst);
         *self.depth.lock().unwrap()
     }
     fn dead_letters(&self) -> Box<dyn DeadLetters> {

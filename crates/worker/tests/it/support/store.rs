@@ -1,7 +1,6 @@
 //! The real store with faults on command, and a record of what was asked of it and when.
 
 use super::{StandStill, stand_still};
-use relink_core::Timestamp;
 use relink_core::account::AccountUpsert;
 use relink_core::case::{Case, CloseReason};
 use relink_core::id::{AccountRef, CaseId, EventId, NotificationId, OperatorId, WorkerId};
@@ -13,7 +12,7 @@ use relink_store::{
     AccountStore, Applied, AttemptFilter, AttemptRow, AuditRequest, AuditStore, Audited, Begin,
     BeginRequest, CaseFilter, CaseHistory, CaseStore, DeliveryStore, Due, DueStore, FinishRequest,
     Finished, InspectStore, LookUpRequest, Mark, MarkStore, OpenCase, Operated, OperatorAct,
-    OperatorStore, SignalStore, Store, StoreError, StoreStats, StoredAccount,
+    OperatorStore, Progress, SignalStore, Store, StoreError, StoreStats, StoredAccount,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -119,9 +118,9 @@ impl MarkStore for ScriptedStore {
         &self,
         name: &str,
         who: &WorkerId,
-        reached: Option<Timestamp>,
+        progress: Option<&Progress>,
     ) -> Result<(), StoreError> {
-        self.ask("end_turn", self.inner.end_turn(name, who, reached)).await
+        self.ask("end_turn", self.inner.end_turn(name, who, progress)).await
     }
 }
 

@@ -20,6 +20,7 @@ use relink_store::{
 use relink_worker::Metrics;
 use relink_worker::circuit::Circuit;
 use relink_worker::deliver::Courier;
+use relink_worker::depths::Depths;
 use relink_worker::outcomes::Outcomes;
 use relink_worker::plan::Planner;
 use relink_worker::reconcile::{Pace, Reconciler, Tally, Wish};
@@ -94,8 +95,8 @@ impl World {
 
     pub(crate) fn scheduler(&self) -> Scheduler {
         let planned = Arc::clone(&self.planned);
-        let queue = Arc::<FakeQueue>::clone(&self.queue);
-        Scheduler { store: self.shared(), queue, metrics: self.metrics.clone(), planned }
+        let depths = Depths::of(Arc::<FakeQueue>::clone(&self.queue));
+        Scheduler { store: self.shared(), depths, metrics: self.metrics.clone(), planned }
     }
 
     pub(crate) fn courier(&self, sender: &Arc<ScriptedSender>) -> Courier {
