@@ -151,6 +151,8 @@ pub struct RabbitMq {
     pub prefix: String,
     /// Messages published and not yet confirmed at once.
     pub publish_window: usize,
+    /// From a message's death at the delivery limit to its one replay by a worker; zero for never.
+    pub auto_replay_after: Duration,
 }
 
 /// `[store]`

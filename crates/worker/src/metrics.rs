@@ -75,6 +75,7 @@ pub struct Metrics {
     pub(crate) unknown_open: Gauge,
     pub(crate) sends_after_repair: Gauge,
     pub(crate) dead_letters: Gauge,
+    pub(crate) auto_replayed: Counter,
     pub(crate) republished: Counter,
     pub(crate) found: Counter,
     rounds: Family<RoundLabels, Counter>,
@@ -97,6 +98,7 @@ impl Metrics {
             unknown_open: Gauge::default(),
             sends_after_repair: Gauge::default(),
             dead_letters: Gauge::default(),
+            auto_replayed: Counter::default(),
             republished: Counter::default(),
             found: Counter::default(),
             rounds: Family::default(),
@@ -142,6 +144,11 @@ impl Metrics {
             "relink_dead_letters",
             "Messages and notifications that need an operator",
             it.dead_letters.clone(),
+        );
+        registry.register(
+            "relink_dead_letters_auto_replayed",
+            "Messages dead of the delivery limit that this worker replayed by itself",
+            it.auto_replayed.clone(),
         );
         registry.register(
             "relink_due_not_published",
