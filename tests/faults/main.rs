@@ -17,4 +17,5 @@ mod network;
 mod points;
 mod processes;
 mod providers;
+mod replay;
 mod seen;

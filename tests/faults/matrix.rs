@@ -54,8 +54,13 @@ const ROWS: [Shown; 74] = [
         "crates/queue/tests/it/refused.rs",
         "a_full_queue_refuses_message_by_message_and_takes_again_when_there_is_room",
     ),
-    NotHere,
-    NotHere,
+    Here(&[
+        "replay::a_message_in_whose_hands_every_worker_died_is_replayed_by_itself_and_told_once",
+        "replay::a_worker_that_ends_between_a_replay_and_the_letters_removal_tells_nobody_twice",
+    ]),
+    Here(&[
+        "broker::a_channel_closed_for_a_message_held_too_long_is_opened_again_and_nobody_is_told_twice",
+    ]),
     Here(&["broker::a_refused_password_fills_the_spool_and_is_not_tried_in_a_tight_loop"]),
     Here(&["network::a_broker_that_accepts_and_says_nothing_delays_no_answer"]),
     Here(&["network::confirms_that_never_come_make_no_doubles"]),
@@ -209,7 +214,17 @@ fn the_table_names_every_row_and_every_test_that_is_named_exists() {
 #[test]
 fn every_test_of_a_theme_is_in_the_table() {
     let table = read("docs/faults.md");
-    for theme in ["broker", "database", "inputs", "network", "points", "processes", "providers"] {
+    for theme in [
+        "broker",
+        "database",
+        "inputs",
+        "keys",
+        "network",
+        "points",
+        "processes",
+        "providers",
+        "replay",
+    ] {
         let text = read(&format!("tests/faults/{theme}.rs"));
         let tests = text.split("#[tokio::test").skip(1);
         for test in tests.map(|test| test.split("fn ").nth(1).unwrap().split('(').next().unwrap()) {

@@ -16,7 +16,12 @@ pub struct PrivateBroker(Option<broker::Broker>);
 impl PrivateBroker {
     /// Starts one.
     pub async fn start() -> Self {
-        Self(Some(broker::Broker::private().await))
+        Self::start_with("").await
+    }
+
+    /// Starts one with more settings of its application `rabbit`, as Erlang writes them.
+    pub async fn start_with(settings: &'static str) -> Self {
+        Self(Some(broker::Broker::private_with(settings).await))
     }
 
     fn broker(&self) -> &broker::Broker {

@@ -57,20 +57,26 @@ impl Broker {
 
     /// One that nobody else uses.
     pub(crate) async fn private() -> Self {
-        tokio::task::spawn_blocking(|| {
+        Self::private_with("").await
+    }
+
+    /// The same with more settings of its application `rabbit`, as Erlang writes them:
+    /// `{name, value}`, separated by commas.
+    pub(crate) async fn private_with(settings: &'static str) -> Self {
+        tokio::task::spawn_blocking(move || {
             for _ in 1..PORT_ATTEMPTS {
                 // Somebody else may take a port between here and its use.
-                if let Ok(broker) = Self::start() {
+                if let Ok(broker) = Self::start(settings) {
                     return broker;
                 }
             }
-            Self::start().unwrap_or_else(|log| panic!("RabbitMQ does not start:\n{log}"))
+            Self::start(settings).unwrap_or_else(|log| panic!("RabbitMQ does not start:\n{log}"))
         })
         .await
         .unwrap()
     }
 
-    fn start() -> Result<Self, String> {
+    fn start(settings: &str) -> Result<Self, String> {
         let home = TempDir::with_prefix("relink-rabbitmq-").unwrap();
         let ports = Ports { amqp: free_port(), dist: free_port(), epmd: free_port() };
         let conf = format!(
@@ -79,6 +85,8 @@ impl Broker {
             ports.amqp
         );
         fs::write(home.path().join("rabbitmq.conf"), conf).unwrap();
+        let advanced = format!("[{{rabbit, [{settings}]}}].\n");
+        fs::write(home.path().join("advanced.config"), advanced).unwrap();
         fs::write(home.path().join("plugins"), "[].").unwrap();
         fs::write(home.path().join("environment"), "").unwrap();
         fs::create_dir(home.path().join("conf.d")).unwrap();
