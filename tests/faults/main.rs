@@ -12,6 +12,7 @@
 mod broker;
 mod database;
 mod inputs;
+mod keys;
 mod matrix;
 mod network;
 mod points;

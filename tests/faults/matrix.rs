@@ -158,7 +158,10 @@ const ROWS: [Shown; 74] = [
     ),
     Here(&["processes::a_worker_told_to_stop_finishes_what_it_sends"]),
     Elsewhere("crates/receiver/tests/it/accepted.rs", "every_live_secret_counts_and_no_other"),
-    NotHere,
+    Here(&[
+        "keys::a_new_key_in_front_of_the_old_costs_nothing_under_load",
+        "keys::another_spool_key_is_refused_and_the_old_one_has_everything_back",
+    ]),
     Here(&["broker::a_broker_swapped_for_an_empty_one_is_filled_by_the_scheduler"]),
     NotHere,
     Elsewhere(

@@ -44,7 +44,7 @@ pub(crate) struct World {
     pub(crate) queue: Arc<FakeQueue>,
     pub(crate) clock: Arc<AtomicI64>,
     registry: Registry,
-    folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl World {
