@@ -4,17 +4,22 @@ use crate::seen::judge_undisturbed;
 use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions, QueuePurgeOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, Connection, ConnectionProperties};
+use relink_sandbox::MailFault;
 use relink_tests::{Channels, PrivateBroker, Servers, Setup, Stage, Toxic, Toxics, eventually};
+use std::time::Duration;
 
 /// More accounts than any of these loads gets to.
 const ROOM: usize = 3000;
 
 async fn on_a_private_broker() -> (PrivateBroker, Stage) {
     let broker = PrivateBroker::start().await;
-    let servers = Servers { amqp: broker.url(), ..Servers::shared() };
-    let setup = Setup { servers, accounts: ROOM, channels: Channels::Email };
-    let stage = Stage::open(setup).await;
+    let stage = on(&broker).await;
     (broker, stage)
+}
+
+async fn on(broker: &PrivateBroker) -> Stage {
+    let servers = Servers { amqp: broker.url(), ..Servers::shared() };
+    Stage::open(Setup { servers, accounts: ROOM, channels: Channels::Email }).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -128,6 +133,33 @@ async fn a_broker_swapped_for_an_empty_one_is_filled_by_the_scheduler() {
     drop(old);
     let ledger = load.stop_after(30).await;
     judge_undisturbed(&stage, &ledger, "broker swapped for an empty one").await;
+}
+
+/// The shortest limit that this broker keeps to, and a look each second, not each minute, whether
+/// somebody exceeds it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_closed_for_a_message_held_too_long_is_opened_again_and_nobody_is_told_twice() {
+    const IMPATIENT: &str = "{consumer_timeout, 10000}, {channel_tick_interval, 1000}";
+    let broker = PrivateBroker::start_with(IMPATIENT).await;
+    let stage = on(&broker).await;
+    // The message is held until the mail server answers, and its lease is renewed.
+    stage.corner.mail.script.push(MailFault::AcceptAndStall(Duration::from_secs(30)));
+    let load = stage.load(4);
+    let worker = stage.place("work");
+    eventually("the broker to close the worker's channel", || async {
+        let log = stage.processes[worker].process.log();
+        log.contains("delivery acknowledgement on channel").then_some(())
+    })
+    .await;
+    // Redelivered while its send is under way; and others come through.
+    let told = stage.corner.inbox.len();
+    eventually("others to be told after that", || async {
+        (stage.corner.inbox.len() > told + 5).then_some(())
+    })
+    .await;
+    let ledger = load.stop_after(5).await;
+    let verdict = judge_undisturbed(&stage, &ledger, "consumer timeout of the broker").await;
+    assert_eq!((verdict.duplicated, verdict.doubts), (0, 0));
 }
 
 /// A second client, for what an operator or another program may do.

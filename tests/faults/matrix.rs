@@ -54,8 +54,13 @@ const ROWS: [Shown; 74] = [
         "crates/queue/tests/it/refused.rs",
         "a_full_queue_refuses_message_by_message_and_takes_again_when_there_is_room",
     ),
-    NotHere,
-    NotHere,
+    Here(&[
+        "replay::a_message_in_whose_hands_every_worker_died_is_replayed_by_itself_and_told_once",
+        "replay::a_worker_that_ends_between_a_replay_and_the_letters_removal_tells_nobody_twice",
+    ]),
+    Here(&[
+        "broker::a_channel_closed_for_a_message_held_too_long_is_opened_again_and_nobody_is_told_twice",
+    ]),
     Here(&["broker::a_refused_password_fills_the_spool_and_is_not_tried_in_a_tight_loop"]),
     Here(&["network::a_broker_that_accepts_and_says_nothing_delays_no_answer"]),
     Here(&["network::confirms_that_never_come_make_no_doubles"]),
@@ -162,7 +167,10 @@ const ROWS: [Shown; 74] = [
     ),
     Here(&["processes::a_worker_told_to_stop_finishes_what_it_sends"]),
     Elsewhere("crates/receiver/tests/it/accepted.rs", "every_live_secret_counts_and_no_other"),
-    NotHere,
+    Here(&[
+        "keys::a_new_key_in_front_of_the_old_costs_nothing_under_load",
+        "keys::another_spool_key_is_refused_and_the_old_one_has_everything_back",
+    ]),
     Here(&["broker::a_broker_swapped_for_an_empty_one_is_filled_by_the_scheduler"]),
     NotHere,
     Elsewhere(
@@ -173,18 +181,20 @@ const ROWS: [Shown; 74] = [
 ];
 
 /// Files with tests of rows.
-const THEMES: [&str; 11] = [
+const THEMES: [&str; 13] = [
     "broker",
     "clocks",
     "database",
     "disks",
     "inputs",
+    "keys",
     "names",
     "network",
     "packets",
     "points",
     "processes",
     "providers",
+    "replay",
 ];
 
 fn read(path: &str) -> String {

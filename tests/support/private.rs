@@ -18,7 +18,13 @@ pub struct PrivateBroker(Option<broker::Broker>);
 impl PrivateBroker {
     /// Starts one.
     pub async fn start() -> Self {
-        Self(Some(broker::Broker::private().await))
+        Self::start_with("").await
+    }
+
+    /// Starts one with more settings of its application `rabbit`, as Erlang writes them.
+    pub async fn start_with(settings: &'static str) -> Self {
+        let wishes = broker::Wishes { advanced: settings.to_owned(), ..Default::default() };
+        Self(Some(broker::Broker::private_with(wishes).await))
     }
 
     /// Starts one that keeps its data on `disk`, and blocks publishers while less than `limit`
@@ -26,7 +32,7 @@ impl PrivateBroker {
     pub async fn start_on(disk: &SmallDisk, limit: u64) -> Self {
         let data = Some(disk.path().join("data"));
         let settings = format!("disk_free_limit.absolute = {limit}");
-        let wishes = broker::Wishes { data, settings };
+        let wishes = broker::Wishes { data, settings, ..Default::default() };
         Self(Some(broker::Broker::private_with(wishes).await))
     }
 

@@ -199,24 +199,35 @@ impl Stage {
 
     /// `kill -9`, and started again at once.
     pub fn kill_and_restart(&mut self, place: usize) {
+        self.kill_and_arm(place, None);
+    }
+
+    /// The same with fail points armed.
+    pub fn kill_and_arm(&mut self, place: usize, fail_points: Option<&str>) {
         let folder = self.corner.folder.path().to_owned();
         let actor = self.processes.get_mut(place).unwrap();
         actor.process.kill();
-        actor.process = Relink::start(&folder, &actor.config, &[actor.role]);
+        actor.process = Relink::start_armed(&folder, &actor.config, &[actor.role], fail_points);
     }
 
     /// Waits until the first process of a role has ended by itself, and starts it again with
     /// nothing armed; answers how it ended.
     pub async fn restart_once_ended(&mut self, role: &str) -> i32 {
-        let place = self.processes.iter().position(|actor| actor.role == role).unwrap();
-        let ended = {
-            let actor = std::cell::RefCell::new(&mut self.processes[place]);
-            eventually("the process to end", || async { actor.borrow_mut().process.ended_with() })
-                .await
-        };
-        self.kill_and_restart(place);
+        let ended = self.ended(role).await;
+        self.kill_and_restart(self.place(role));
         self.until_running().await;
         ended
+    }
+
+    /// Waits until the first process of a role has ended by itself; answers how.
+    pub async fn ended(&mut self, role: &str) -> i32 {
+        let actor = std::cell::RefCell::new(self.actor(role));
+        eventually("the process to end", || async { actor.borrow_mut().process.ended_with() }).await
+    }
+
+    /// The place of the first process of a role.
+    pub fn place(&self, role: &str) -> usize {
+        self.processes.iter().position(|actor| actor.role == role).unwrap()
     }
 
     /// Starts a load of this many events a second, one for each account.

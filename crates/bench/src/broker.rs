@@ -39,6 +39,7 @@ impl Corner {
             urls: vec![Secret::new(self.url.clone())],
             prefix: self.prefix.clone(),
             publish_window: window,
+            auto_replay_after: std::time::Duration::ZERO,
         };
         RabbitQueue::new(config, "relink-bench")
     }

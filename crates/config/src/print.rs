@@ -81,6 +81,7 @@ impl Config {
                 page.plain("urls", format_args!("[{}]", urls.join(", ")));
                 page.text("prefix", &rabbitmq.prefix);
                 page.plain("publish_window", rabbitmq.publish_window);
+                page.text("auto_replay_after", format_duration(rabbitmq.auto_replay_after));
             }
         }
         page.table("[store]");

@@ -22,6 +22,10 @@ words! {
         OutcomeCommit = "outcome_commit",
         /// Courier: the outcome is recorded, the queue still has the message.
         BeforeAck = "before_ack",
+        /// Planner: signals are in hand, none is applied.
+        BeforeApply = "before_apply",
+        /// Dead letters: a worker has replayed one by itself, which is a dead letter still.
+        AfterLetterPublish = "after_letter_publish",
     }
 }
 

@@ -110,7 +110,8 @@ text_id!(
     StepId, 80
 );
 text_id!(
-    /// Who acted: `cli:user@host`, or `key:` and the id of an API key.
+    /// Who acted: `cli:user@host`, `key:` and the id of an API key, or `worker:` and the id of a
+    /// worker that acted by itself.
     OperatorId, 150
 );
 text_id!(

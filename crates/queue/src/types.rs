@@ -208,6 +208,8 @@ pub struct DeadLetter {
     pub body: Bytes,
     /// The trace it belongs to.
     pub trace: Option<TraceContext>,
+    /// Whether it was replayed by [`AutoReplay`] before it died this time.
+    pub auto_replayed: bool,
 }
 
 /// The dead letters of a queue, for operators.
@@ -236,6 +238,20 @@ pub trait DeadLetters: Send + Sync {
     /// # Errors
     /// As [`Self::replay`].
     async fn discard(&self, id: &str) -> Result<(), QueueError>;
+}
+
+/// Dead letters that a worker may replay by itself. Only a broker's: it counts against a message
+/// that a worker died with the message in hand, whatever the worker died of.
+#[async_trait::async_trait]
+pub trait AutoReplay: DeadLetters {
+    /// Replays the letters with these ids as [`DeadLetters::replay`] does, oldest first, each
+    /// marked for good as [`DeadLetter::auto_replayed`]. Ends early at the first fault. Answers the
+    /// ids of those that it saw back in their topics and removed; of the others one at most may be
+    /// in its topic too, and is a dead letter still.
+    ///
+    /// # Errors
+    /// As [`DeadLetters::list`]; then nothing was replayed.
+    async fn auto_replay(&self, ids: &[String]) -> Result<Vec<String>, QueueError>;
 }
 
 /// An engine. Cheap to clone through `Arc`; hands out publishers and consumers.

@@ -8,13 +8,14 @@ use crate::roles::Roles;
 use crate::switched_off::SwitchedOff;
 use prometheus_client::registry::Registry;
 use relink_cobalt::CobaltClient;
-use relink_config::Config;
+use relink_config::{Config, Queue as QueueConfig};
 use relink_core::account::Channel;
 use relink_core::id::WorkerId;
 use relink_core::reconcile::LEFT_TO_WEBHOOK;
 use relink_core::sender::Sender;
 use relink_core::wire::Topic;
 use relink_store::{Grouped, Store};
+use relink_worker::auto_replay::AutoReplayer;
 use relink_worker::circuit::Circuit;
 use relink_worker::deliver::Courier;
 use relink_worker::depths::Depths;
@@ -90,11 +91,34 @@ impl Work<'_> {
             self.reconcile(&metrics, &planned, tasks)?;
         }
         if roles.has(Duty::Upkeep) {
-            let upkeep = Upkeep { store: Arc::clone(store), queue, metrics };
+            let upkeep = Upkeep { store: Arc::clone(store), queue, metrics: metrics.clone() };
             let stop = self.stop.clone();
             self.once_free(tasks, async move { upkeep.run(stop).await });
+            self.auto_replay(metrics, tasks);
         }
         Ok(())
+    }
+
+    /// Of a broker alone: the embedded queue does not count how often its process died.
+    fn auto_replay(&self, metrics: relink_worker::Metrics, tasks: &mut Tasks) {
+        let (OpenQueue::Rabbit(queue), QueueConfig::RabbitMq(config)) =
+            (self.queue, &self.config.queue)
+        else {
+            return;
+        };
+        if config.auto_replay_after.is_zero() {
+            tracing::info!("messages dead of the delivery limit wait for an operator");
+            return;
+        }
+        let replayer = AutoReplayer {
+            letters: queue.auto_replay(),
+            store: Arc::clone(self.store),
+            metrics,
+            worker: worker_id(),
+            after: config.auto_replay_after,
+        };
+        let stop = self.stop.clone();
+        self.once_free(tasks, async move { replayer.run(stop).await });
     }
 
     /// Off by configuration, or for want of credentials.

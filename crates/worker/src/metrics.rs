@@ -75,6 +75,7 @@ pub struct Metrics {
     pub(crate) unknown_open: Gauge,
     pub(crate) sends_after_repair: Gauge,
     pub(crate) dead_letters: Gauge,
+    pub(crate) auto_replayed: Counter,
     pub(crate) republished: Counter,
     outcomes_kept: Gauge,
     pub(crate) found: Counter,
@@ -99,6 +100,7 @@ impl Metrics {
             unknown_open: Gauge::default(),
             sends_after_repair: Gauge::default(),
             dead_letters: Gauge::default(),
+            auto_replayed: Counter::default(),
             republished: Counter::default(),
             outcomes_kept: Gauge::default(),
             found: Counter::default(),
@@ -146,6 +148,11 @@ impl Metrics {
             "relink_dead_letters",
             "Messages and notifications that need an operator",
             it.dead_letters.clone(),
+        );
+        registry.register(
+            "relink_dead_letters_auto_replayed",
+            "Messages dead of the delivery limit that this worker replayed by itself",
+            it.auto_replayed.clone(),
         );
         registry.register(
             "relink_due_not_published",

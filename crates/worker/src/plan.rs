@@ -3,6 +3,7 @@
 
 use crate::metrics::Metrics;
 use crate::patience::{GaveUp, Until, patiently};
+use relink_core::fail_point::{FailPoint, reached};
 use relink_core::plan::SignalResult;
 use relink_core::signal::Signal;
 use relink_core::wire::{SignalMessage, WireError};
@@ -57,6 +58,7 @@ impl Planner {
         if readable.is_empty() {
             return;
         }
+        reached(FailPoint::BeforeApply);
         let signals: Vec<Signal> = readable.iter().map(|(signal, _)| signal.clone()).collect();
         let until = Until::Stop(stop.clone());
         match patiently("apply signals", &until, || self.store.apply_signals(&signals)).await {

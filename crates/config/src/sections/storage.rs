@@ -2,12 +2,16 @@
 
 use crate::address::is_this_machine;
 use crate::kind::{Fault, Raw};
-use crate::kinds::{count, id, word};
+use crate::kinds::{count, id, interval, word};
 use crate::reader::Section;
 use crate::secret::{Fallback, Privacy};
 use crate::types::{PgTls, Postgres, Queue, RabbitMq, Store};
 use relink_core::masked::Secret;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Below this, what kills a worker would be back before the worker is.
+const LEAST_AUTO_REPLAY: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum QueueKind {
@@ -42,8 +46,19 @@ fn rabbitmq(s: &mut Section<'_, '_>) -> Option<RabbitMq> {
     let publish_window = s
         .key("publish_window", "Messages published and not yet confirmed at once.")
         .or(count(1, 65_535), Raw::Integer(256));
+    let auto_replay_after = s
+        .key(
+            "auto_replay_after",
+            "How long after its death at the delivery limit a message is replayed once.",
+        )
+        .or(interval(LEAST_AUTO_REPLAY), Raw::Text("10m"));
     let urls = urls.and_then(|urls| checked_urls(s, urls));
-    Some(RabbitMq { urls: urls?, prefix: prefix?, publish_window: publish_window? })
+    Some(RabbitMq {
+        urls: urls?,
+        prefix: prefix?,
+        publish_window: publish_window?,
+        auto_replay_after: auto_replay_after?,
+    })
 }
 
 fn checked_urls(s: &mut Section<'_, '_>, urls: Vec<Secret>) -> Option<Vec<Secret>> {

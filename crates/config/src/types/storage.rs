@@ -2,6 +2,7 @@
 
 use relink_core::masked::Secret;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// `[queue]`
 #[derive(Debug, Clone)]
@@ -21,6 +22,8 @@ pub struct RabbitMq {
     pub prefix: String,
     /// Messages published and not yet confirmed at once.
     pub publish_window: usize,
+    /// From a message's death at the delivery limit to its one replay by a worker; zero for never.
+    pub auto_replay_after: Duration,
 }
 
 /// `[store]`

@@ -134,6 +134,7 @@ impl EmbeddedDeadLetters {
                 died_at: Some(opened.died_at),
                 body: opened.body,
                 trace: opened.trace,
+                auto_replayed: false,
             },
             // Shown all the same, with the bytes there are: an operator must get to know of it.
             Err(error) => DeadLetter {
@@ -144,6 +145,7 @@ impl EmbeddedDeadLetters {
                 died_at: None,
                 body: fs::read(path).unwrap_or_default().into(),
                 trace: None,
+                auto_replayed: false,
             },
         }
     }

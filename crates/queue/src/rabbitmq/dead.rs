@@ -1,20 +1,33 @@
-//! The dead queue, for operators. Looking takes letters in hand without settling them, and gives
-//! them back before it answers: always all of them, because the broker puts what is given back
-//! behind what was given back before, so that taking a few would change the order.
+//! The dead queue, for operators and for the one replay that needs none. Looking takes letters in
+//! hand without settling them, and gives them back before it answers: always all of them, because
+//! the broker puts what is given back behind what was given back before, so that taking a few would
+//! change the order. One looks at a time, in the whole cluster: what one has in hand another would
+//! miss.
 
-use super::control::Control;
+use super::control::{Control, InUse};
 use super::envelope::{
-    DIED_AT, REASON, TOPIC, broker_died_at, header, id_of, properties, trace_of,
+    AUTO_REPLAYED, DIED_AT, REASON, TOPIC, auto_replayed, broker_died_at, header, id_of,
+    properties, trace_of,
 };
 use super::link::{Link, RPC, unreachable, within};
+use super::ownership::GHOST;
 use super::publish::{Outgoing, RabbitPublisher};
-use crate::{DeadLetter, DeadLetters, Published, QueueError};
+use crate::{AutoReplay, DeadLetter, DeadLetters, Published, QueueError};
 use bytes::Bytes;
 use lapin::Acker;
 use lapin::message::BasicGetMessage;
 use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions};
+use relink_core::fail_point::{FailPoint, reached};
 use relink_core::seal::sha256_hex;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The name of the claim to look.
+const LOOKING: &str = "dead";
+
+/// Between two tries while somebody else looks.
+const ONE_AT_A_TIME: Duration = Duration::from_millis(250);
 
 /// The dead letters of a broker.
 pub(crate) struct RabbitDeadLetters {
@@ -24,6 +37,33 @@ pub(crate) struct RabbitDeadLetters {
 impl RabbitDeadLetters {
     pub(crate) fn new(control: Arc<Control>) -> Self {
         Self { control }
+    }
+
+    /// A connection that alone looks at the letters until [`Self::looked`], or until it ends. Waits
+    /// for others as long as one of them may be a ghost.
+    async fn look(&self) -> Result<InUse<'_>, QueueError> {
+        let claim = self.control.dialer.topology.owner_queue(LOOKING);
+        let give_up = Instant::now() + GHOST;
+        loop {
+            let control = self.control.link().await?;
+            match control.link.declare_owned(&claim).await {
+                Ok(()) => return Ok(control),
+                Err(QueueError::Taken { .. }) if Instant::now() < give_up => {}
+                Err(error) => return Err(error),
+            }
+            // A refusal costs the channel. Others may use the connection meanwhile.
+            drop(control);
+            tokio::time::sleep(ONE_AT_A_TIME).await;
+        }
+    }
+
+    /// Gives back whatever is in hand, and lets others look.
+    async fn looked(&self, control: InUse<'_>) -> Result<(), QueueError> {
+        give_back(&control.link).await?;
+        let claim = self.control.dialer.topology.owner_queue(LOOKING);
+        control.link.delete_owned(&claim).await?;
+        control.keep();
+        Ok(())
     }
 
     /// Takes every letter in hand, and shows each, oldest first.
@@ -74,23 +114,33 @@ impl RabbitDeadLetters {
             died_at,
             body: Bytes::from(body.clone()),
             trace: trace_of(properties),
+            auto_replayed: header(properties, AUTO_REPLAYED).is_some(),
         }
     }
 
-    async fn publish_again(&self, letter: &DeadLetter, place: &str) -> Result<(), QueueError> {
+    fn publisher(&self) -> RabbitPublisher {
+        RabbitPublisher::new(Arc::clone(&self.control.dialer), 1)
+    }
+
+    async fn publish_again(
+        &self,
+        publisher: &mut RabbitPublisher,
+        letter: &DeadLetter,
+        place: &str,
+    ) -> Result<(), QueueError> {
         let Some(topic) = letter.topic else {
             return Err(QueueError::Mismatch(format!(
                 "dead letter {} does not say which queue it came from; it can only be discarded",
                 letter.id
             )));
         };
-        let outgoing = Outgoing {
-            body: &letter.body,
-            properties: properties(&letter.message_id, topic.as_str(), letter.trace),
+        let (id, trace) = (&letter.message_id, letter.trace);
+        let properties = match letter.auto_replayed {
+            true => auto_replayed(id, topic, trace),
+            false => properties(id, topic.as_str(), trace),
         };
-        let dialer = &self.control.dialer;
-        let mut publisher = RabbitPublisher::new(Arc::clone(dialer), 1);
-        let exchange = dialer.topology.exchange();
+        let outgoing = Outgoing { body: &letter.body, properties };
+        let exchange = self.control.dialer.topology.exchange();
         match publisher.window(&exchange, topic.as_str(), &[outgoing]).await.pop() {
             Some(Published::Stored) => Ok(()),
             Some(Published::NotStored(fault)) => Err(unreachable(place, &fault.to_string())),
@@ -122,7 +172,7 @@ async fn remove(link: &Link, letter: &Acker) -> Result<(), QueueError> {
 #[async_trait::async_trait]
 impl DeadLetters for RabbitDeadLetters {
     async fn list(&self, limit: usize) -> Result<Vec<DeadLetter>, QueueError> {
-        let control = self.control.link().await?;
+        let control = self.look().await?;
         let mut letters = Vec::new();
         self.take_all(&control.link, |letter, _| {
             if letters.len() < limit {
@@ -130,8 +180,7 @@ impl DeadLetters for RabbitDeadLetters {
             }
         })
         .await?;
-        give_back(&control.link).await?;
-        control.keep();
+        self.looked(control).await?;
         Ok(letters)
     }
 
@@ -143,29 +192,64 @@ impl DeadLetters for RabbitDeadLetters {
     }
 
     async fn replay(&self, id: &str) -> Result<(), QueueError> {
-        let control = self.control.link().await?;
+        let control = self.look().await?;
         let found = self.find(&control.link, id).await?;
         let ended = match &found {
-            Some((letter, _)) => self.publish_again(letter, &control.link.place).await,
+            Some((letter, _)) => {
+                self.publish_again(&mut self.publisher(), letter, &control.link.place).await
+            }
             None => Err(QueueError::NoSuchLetter(id.to_owned())),
         };
         // Stored in its topic, and only then removed here.
         if let (Some((_, acker)), Ok(())) = (&found, &ended) {
             remove(&control.link, acker).await?;
         }
-        give_back(&control.link).await?;
-        control.keep();
+        self.looked(control).await?;
         ended
     }
 
     async fn discard(&self, id: &str) -> Result<(), QueueError> {
-        let control = self.control.link().await?;
+        let control = self.look().await?;
         let found = self.find(&control.link, id).await?;
         if let Some((_, acker)) = &found {
             remove(&control.link, acker).await?;
         }
-        give_back(&control.link).await?;
-        control.keep();
+        self.looked(control).await?;
         found.map(drop).ok_or_else(|| QueueError::NoSuchLetter(id.to_owned()))
+    }
+}
+
+#[async_trait::async_trait]
+impl AutoReplay for RabbitDeadLetters {
+    async fn auto_replay(&self, ids: &[String]) -> Result<Vec<String>, QueueError> {
+        let control = self.look().await?;
+        let mut chosen = Vec::new();
+        self.take_all(&control.link, |letter, acker| {
+            if ids.contains(&letter.id) {
+                chosen.push((DeadLetter { auto_replayed: true, ..letter }, acker));
+            }
+        })
+        .await?;
+        let mut publisher = self.publisher();
+        let mut replayed = Vec::with_capacity(chosen.len());
+        for (letter, acker) in chosen {
+            let again = self.publish_again(&mut publisher, &letter, &control.link.place).await;
+            reached(FailPoint::AfterLetterPublish);
+            // Stored in its topic, and only then removed here.
+            let ended = match again {
+                Ok(()) => remove(&control.link, &acker).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = ended {
+                tracing::warn!(letter.id = %letter.id, %error, "a dead letter cannot be replayed");
+                break;
+            }
+            replayed.push(letter.id);
+        }
+        // What was replayed was: a connection that fails now gives back the rest by itself.
+        if let Err(error) = self.looked(control).await {
+            tracing::debug!(%error, "the dead letters could not be given back in good order");
+        }
+        Ok(replayed)
     }
 }

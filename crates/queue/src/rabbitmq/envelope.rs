@@ -12,6 +12,11 @@ pub(crate) const REASON: &str = "relink-reason";
 pub(crate) const TOPIC: &str = "relink-topic";
 pub(crate) const DIED_AT: &str = "relink-died-at";
 
+/// Header of a message that a worker replayed by itself. The broker keeps it when it buries the
+/// message again; its own words about a death it takes back from nobody since 4.0. Releases that do
+/// not know it deliver the message like any other.
+pub(crate) const AUTO_REPLAYED: &str = "relink-auto-replayed";
+
 /// Survives a restart of the broker.
 const PERSISTENT: u8 = 2;
 
@@ -31,6 +36,15 @@ pub(crate) fn properties(id: &str, kind: &str, trace: Option<TraceContext>) -> B
         .with_headers(headers)
 }
 
+/// The properties of a copy that no worker shall replay by itself (again).
+pub(crate) fn auto_replayed(
+    id: &str,
+    topic: Topic,
+    trace: Option<TraceContext>,
+) -> BasicProperties {
+    with_headers(properties(id, topic.as_str(), trace), [(AUTO_REPLAYED, text("true"))])
+}
+
 /// The properties of a buried copy.
 pub(crate) fn buried(
     id: &str,
@@ -38,11 +52,22 @@ pub(crate) fn buried(
     trace: Option<TraceContext>,
     reason: DeadReason,
 ) -> BasicProperties {
-    let properties = properties(id, topic.as_str(), trace);
+    let headers = [
+        (REASON, text(reason.as_str())),
+        (TOPIC, text(topic.as_str())),
+        (DIED_AT, text(&Timestamp::now().to_string())),
+    ];
+    with_headers(properties(id, topic.as_str(), trace), headers)
+}
+
+fn with_headers<const N: usize>(
+    properties: BasicProperties,
+    more: [(&str, AMQPValue); N],
+) -> BasicProperties {
     let mut headers = properties.headers().clone().unwrap_or_default();
-    headers.insert(REASON.into(), text(reason.as_str()));
-    headers.insert(TOPIC.into(), text(topic.as_str()));
-    headers.insert(DIED_AT.into(), text(&Timestamp::now().to_string()));
+    for (name, value) in more {
+        headers.insert(name.into(), value);
+    }
     properties.with_headers(headers)
 }
 

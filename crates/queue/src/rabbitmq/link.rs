@@ -7,6 +7,7 @@ use crate::QueueError;
 use futures_util::StreamExt as _;
 use lapin::options::{
     ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
+    QueueDeleteOptions,
 };
 use lapin::types::FieldTable;
 use lapin::uri::AMQPUri;
@@ -187,6 +188,12 @@ impl Link {
         };
         let declared = self.channel.queue_declare(name.into(), options, FieldTable::default());
         within(&self.place, RPC, declared).await.map(drop)
+    }
+
+    /// Deletes what [`Self::declare_owned`] declared.
+    pub(crate) async fn delete_owned(&self, name: &str) -> Result<(), QueueError> {
+        let deleted = self.channel.queue_delete(name.into(), QueueDeleteOptions::default());
+        within(&self.place, RPC, deleted).await.map(drop)
     }
 
     async fn exchange(&self, name: &str) -> Result<(), QueueError> {

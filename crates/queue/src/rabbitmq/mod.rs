@@ -17,7 +17,7 @@ mod publish;
 mod topology;
 mod wire;
 
-use crate::{Consumer, DeadLetters, Publisher, Queue, QueueError};
+use crate::{AutoReplay, Consumer, DeadLetters, Publisher, Queue, QueueError};
 use consume::RabbitConsumer;
 use control::Control;
 use dead::RabbitDeadLetters;
@@ -55,6 +55,15 @@ impl RabbitQueue {
         Ownership::claim(&self.dialer, what).await
     }
 
+    /// The dead letters, for whoever replays some of them without an operator.
+    pub fn auto_replay(&self) -> Box<dyn AutoReplay> {
+        Box::new(self.letters())
+    }
+
+    fn letters(&self) -> RabbitDeadLetters {
+        RabbitDeadLetters::new(Arc::clone(&self.control))
+    }
+
     /// Declares a topic's queue, or everything on a new connection, and answers what waits in it.
     async fn declared(&self, topic: Topic) -> Result<u64, QueueError> {
         let control = self.control.link().await?;
@@ -84,6 +93,6 @@ impl Queue for RabbitQueue {
     }
 
     fn dead_letters(&self) -> Box<dyn DeadLetters> {
-        Box::new(RabbitDeadLetters::new(Arc::clone(&self.control)))
+        Box::new(self.letters())
     }
 }

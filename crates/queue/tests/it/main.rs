@@ -9,6 +9,7 @@
 
 mod support;
 
+mod auto_replay;
 mod behaviour;
 mod behaviour_dead;
 mod connect;

@@ -135,6 +135,8 @@ async fn show(
 struct LetterView {
     #[serde(flatten)]
     row: Row,
+    /// Whether a worker replayed it by itself before.
+    auto_replayed: bool,
     /// The body as text, damaged places replaced.
     body: String,
     /// The body to the byte.
@@ -145,6 +147,7 @@ impl From<&DeadLetter> for LetterView {
     fn from(letter: &DeadLetter) -> Self {
         Self {
             row: letter_row(letter),
+            auto_replayed: letter.auto_replayed,
             body: String::from_utf8_lossy(&letter.body).into_owned(),
             body_hex: letter.body.iter().map(|byte| format!("{byte:02x}")).collect(),
         }
@@ -158,6 +161,9 @@ fn print_letter(letter: &DeadLetter) -> Result<(), Failure> {
     output::line(&format!("message   {}", output::visible(&row.about)))?;
     output::line(&format!("reason    {}", output::visible(&row.reason)))?;
     output::line(&format!("since     {}", row.since))?;
+    if letter.auto_replayed {
+        output::line("replayed  once, by a worker")?;
+    }
     output::line(&format!("body      {} bytes", letter.body.len()))?;
     output::line(&output::visible(&String::from_utf8_lossy(&letter.body)))
 }

@@ -10,6 +10,7 @@
 
 mod support;
 
+mod auto_replaying;
 mod circuit;
 mod delivering;
 mod doubts;

@@ -6,8 +6,10 @@ use relink_core::account::Channel;
 use relink_core::attempt::{Outcome, OutcomeKind, Reason};
 use relink_core::id::{CaseId, NotificationId, WorkerId};
 use relink_core::notification::NotificationState;
+use relink_core::seal::{KEY_LEN, SealKey};
 use relink_core::wire::DueMessage;
 use relink_queue::Settlement;
+use relink_queue::log::LogError;
 use relink_store::{Begin, BeginRequest, DeliveryStore as _, StoreError};
 use relink_worker::outcomes::Outcomes;
 use std::sync::Arc;
@@ -254,4 +256,22 @@ async fn a_stop_does_not_wait_for_a_store_that_is_away() {
     running.end().await;
     soon("the end", delivering).await.unwrap();
     assert_eq!(receipt.end().await, None);
+}
+
+/// What is there is worth a message: nothing may begin beside it under a key that cannot read it.
+#[tokio::test]
+async fn under_another_key_no_worker_starts_and_the_old_key_has_all_back() {
+    let world = World::new().await;
+    let outcomes = world.outcomes();
+    let running = world.replay(&outcomes);
+    let (case, id) = keep_one(&world, &outcomes, Act::End(Outcome::Accepted)).await;
+    running.end().await;
+    drop(outcomes);
+    let other = SealKey::from_bytes("spool", &[8; KEY_LEN]).unwrap();
+    let refused = Outcomes::open(&world.folder.path().join("outcomes"), other).unwrap_err();
+    assert!(matches!(refused, LogError::WrongKey { .. }), "{refused}");
+    world.store.recover("finish");
+    let _running = world.replay(&world.outcomes());
+    on_record(&world, case, id).await;
+    assert_eq!(world.stands(case, id).await, (NotificationState::Sent, Some(Reason::Accepted)));
 }

@@ -47,6 +47,9 @@ pub(crate) struct Wishes {
     pub(crate) data: Option<PathBuf>,
     /// More lines of its configuration.
     pub(crate) settings: String,
+    /// More settings of its application `rabbit`, as Erlang writes them: `{name, value}`,
+    /// separated by commas.
+    pub(crate) advanced: String,
 }
 
 #[derive(Clone, Copy)]
@@ -94,6 +97,8 @@ impl Broker {
             ports.amqp, wishes.settings
         );
         fs::write(home.path().join("rabbitmq.conf"), conf).unwrap();
+        let advanced = format!("[{{rabbit, [{}]}}].\n", wishes.advanced);
+        fs::write(home.path().join("advanced.config"), advanced).unwrap();
         fs::write(home.path().join("plugins"), "[].").unwrap();
         fs::write(home.path().join("environment"), "").unwrap();
         fs::create_dir(home.path().join("conf.d")).unwrap();

@@ -8,6 +8,7 @@ use relink_queue::Queue;
 use relink_queue::embedded::EmbeddedQueue;
 use relink_queue::rabbitmq::RabbitQueue;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A queue of one test's own.
 pub(crate) struct Engine {
@@ -34,6 +35,11 @@ impl Engine {
 /// A client with a window of 40.
 pub(crate) fn rabbit(urls: &[String], prefix: &str) -> RabbitQueue {
     let urls = urls.iter().map(|url| Secret::new(url.clone())).collect();
-    let config = RabbitMq { urls, prefix: prefix.to_owned(), publish_window: 40 };
+    let config = RabbitMq {
+        urls,
+        prefix: prefix.to_owned(),
+        publish_window: 40,
+        auto_replay_after: Duration::ZERO,
+    };
     RabbitQueue::new(config, "relink test")
 }

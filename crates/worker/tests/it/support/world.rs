@@ -45,7 +45,7 @@ pub(crate) struct World {
     pub(crate) queue: Arc<FakeQueue>,
     pub(crate) clock: Arc<AtomicI64>,
     registry: Registry,
-    folder: Arc<tempfile::TempDir>,
+    pub(crate) folder: Arc<tempfile::TempDir>,
 }
 
 impl World {
