@@ -242,7 +242,8 @@ async fn what_cannot_be_buried_stays_in_hand(
     })
     .await;
     // The copy that the alarm stopped on its way is stored after it, and is not sent again.
-    let letters = queue.dead_letters().list(10).await.unwrap();
+    let letters =
+        eventually("the letters", async || queue.dead_letters().list(10).await.ok()).await;
     let reasons: Vec<&str> = letters.iter().map(|letter| letter.reason.as_str()).collect();
     assert_eq!(reasons, ["malformed"]);
 }
