@@ -50,10 +50,10 @@ async fn a_disk_alarm_fills_the_spool_while_consumers_go_on() {
         let (stage, disk) = (&world.stage, &world.disk);
         // What the mail server does not take piles up in the broker.
         stage.mail.set(Toxics::black_hole());
-        let load = stage.load(20);
-        world.until_gauge("relink_queue_depth", 40).await;
+        let load = stage.load(8);
+        world.until_gauge("relink_queue_depth", 30).await;
         disk.fill(LIMIT / 4);
-        world.until_gauge("relink_spool_pending", 40).await;
+        world.until_gauge("relink_spool_pending", 30).await;
         stage.mail.heal();
         // More than the worker had in hand: these are taken from the broker now.
         stage.corner.inbox.wait_for(30).await;
@@ -71,10 +71,10 @@ async fn a_disk_alarm_fills_the_spool_while_consumers_go_on() {
 async fn a_broker_out_of_disk_has_what_it_confirmed_once_it_is_started_again() {
     isolated(async || {
         let mut world = OnSmallDisk::open(NO_LIMIT).await;
-        let load = world.stage.load(20);
+        let load = world.stage.load(8);
         load.reaches(30).await;
         world.disk.fill(0);
-        world.until_gauge("relink_spool_pending", 40).await;
+        world.until_gauge("relink_spool_pending", 30).await;
         assert!(world.disk.left() < MIB, "{} bytes left", world.disk.left());
         world.disk.free();
         world.broker.kill().await;

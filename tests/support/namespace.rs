@@ -6,6 +6,8 @@
 //! packages util-linux, mount, iproute2 and nftables, which `scripts/test` installs. A machine
 //! that gives no namespaces fails the test: nothing is ever skipped.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -23,7 +25,8 @@ const HARD_LIMIT: Duration = Duration::from_secs(420);
 const OUTSIDE: [&str; 2] = ["RELINK_TEST_AMQP_URL", "RELINK_TEST_POSTGRES_URL"];
 
 /// Runs `body` with a loopback interface and a mount table that belong to it alone. It can reach
-/// nothing that was started outside: brokers and databases have to be its own.
+/// nothing that was started outside: brokers and databases have to be its own. Temporary files are
+/// in memory, so that no neighbour's disk traffic delays what is not about disks.
 ///
 /// Has to be all that a test does, and its closure has to stand in the test itself.
 ///
@@ -36,6 +39,9 @@ pub async fn isolated<Body: AsyncFnOnce()>(body: Body) {
         return tokio::task::spawn_blocking(move || enter(&test)).await.unwrap();
     };
     run("ip", &["link", "set", "lo", "up"]);
+    let temporary = std::env::temp_dir();
+    let options = "size=2g,mode=1777";
+    run("mount", &["-t", "tmpfs", "-o", options, "tmpfs", temporary.to_str().unwrap()]);
     let ended = tokio::time::timeout(LIMIT, body()).await;
     assert!(ended.is_ok(), "not done after {LIMIT:?}");
     std::fs::write(done, "").unwrap();
@@ -51,10 +57,13 @@ fn test_of<Body>() -> String {
 fn enter(test: &str) {
     assert_allowed();
     let folder = tempfile::Builder::new().prefix("relink-namespace-").tempdir().unwrap();
-    let done = folder.path().join("done");
+    // PostgreSQL has a user of its own.
+    std::fs::set_permissions(folder.path(), Permissions::from_mode(0o711)).unwrap();
+    let (done, temporary) = (folder.path().join("done"), folder.path().join("tmp"));
+    std::fs::create_dir(&temporary).unwrap();
     let mut command = unshare();
     command.arg(std::env::current_exe().unwrap()).args(["--exact", test, "--nocapture"]);
-    command.env(DONE, &done).stdin(Stdio::null());
+    command.env(DONE, &done).env("TMPDIR", &temporary).stdin(Stdio::null());
     for server in OUTSIDE {
         command.env_remove(server);
     }
