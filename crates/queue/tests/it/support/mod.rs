@@ -3,6 +3,7 @@
 pub(crate) mod admin;
 pub(crate) mod broker;
 pub(crate) mod engine;
+pub(crate) mod node;
 
 use bytes::Bytes;
 use relink_core::wire::Topic;
