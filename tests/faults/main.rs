@@ -10,6 +10,7 @@
 )]
 
 mod broker;
+mod cluster;
 mod database;
 mod disks;
 mod inputs;

@@ -157,8 +157,15 @@ const ROWS: [Shown; 74] = [
     Here(&["processes::a_worker_told_to_stop_finishes_what_it_sends"]),
     Elsewhere("crates/receiver/tests/it/accepted.rs", "every_live_secret_counts_and_no_other"),
     NotHere,
-    Here(&["broker::a_broker_swapped_for_an_empty_one_is_filled_by_the_scheduler"]),
-    NotHere,
+    Here(&[
+        "broker::a_broker_swapped_for_an_empty_one_is_filled_by_the_scheduler",
+        "broker::an_empty_broker_takes_over_from_one_that_is_gone_for_good",
+    ]),
+    Here(&[
+        "cluster::a_killed_node_stalls_publishing_for_the_election_of_another_leader",
+        "cluster::a_frozen_node_is_done_without_and_comes_back_by_itself",
+        "cluster::a_node_that_is_cut_off_from_the_others_keeps_nothing_to_itself",
+    ]),
     Elsewhere(
         "tests/scenarios/reconcile.rs",
         "an_hour_of_missed_webhooks_is_made_up_for_by_workers_account_by_account",
@@ -167,8 +174,9 @@ const ROWS: [Shown; 74] = [
 ];
 
 /// Files with tests of rows.
-const THEMES: [&str; 10] = [
+const THEMES: [&str; 11] = [
     "broker",
+    "cluster",
     "database",
     "disks",
     "inputs",

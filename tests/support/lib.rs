@@ -15,6 +15,7 @@
 
 mod api;
 mod checker;
+mod cluster;
 mod corner;
 mod ledger;
 mod load;
@@ -27,10 +28,12 @@ mod proxy;
 mod signed;
 mod small_disk;
 mod stage;
+mod stall;
 mod wait;
 
 pub use api::Api;
 pub use checker::Verdict;
+pub use cluster::Cluster;
 pub use corner::{Corner, Engines, Servers, postgres_address};
 pub use ledger::{Ledger, Told};
 pub use load::{Channels, Load, Rate, account};
@@ -43,4 +46,5 @@ pub use proxy::{Proxy, Toxic, Toxics};
 pub use signed::{Sender, WEBHOOK_SECRET, login_required, post_alone};
 pub use small_disk::SmallDisk;
 pub use stage::{Actor, Setup, Stage};
+pub use stall::Stall;
 pub use wait::{eventually, within};
