@@ -163,7 +163,6 @@ const ROWS: [Shown; 74] = [
     ]),
     Here(&[
         "cluster::a_killed_node_stalls_publishing_for_the_election_of_another_leader",
-        "cluster::a_frozen_node_is_done_without_and_comes_back_by_itself",
         "cluster::a_node_that_is_cut_off_from_the_others_keeps_nothing_to_itself",
     ]),
     Elsewhere(

@@ -4,7 +4,6 @@
 use crate::packet_filter::PacketFilter;
 use crate::private::node::{Group, Node, Place, Wishes, free_port, mapper};
 use crate::wait::eventually;
-use rustix::process::Signal;
 use std::fmt::Write as _;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
@@ -86,11 +85,6 @@ impl Cluster {
     fn serves(&self, node: usize) -> bool {
         let state = self.nodes[node].serves();
         state.unwrap_or_else(|log| panic!("RabbitMQ does not start again:\n{log}"))
-    }
-
-    /// Lets a node neither run nor end, or go on.
-    pub fn freeze(&self, node: usize, frozen: bool) {
-        self.nodes[node].signal(if frozen { Signal::STOP } else { Signal::CONT });
     }
 
     /// Loses every packet between one node and the others, but none of its clients'.
