@@ -162,6 +162,30 @@ async fn a_channel_closed_for_a_message_held_too_long_is_opened_again_and_nobody
     assert_eq!((verdict.duplicated, verdict.doubts), (0, 0));
 }
 
+/// The same when nobody leads the way: both are configured, and the first is gone for good.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_broker_takes_over_from_one_that_is_gone_for_good() {
+    let (mut old, new) = tokio::join!(PrivateBroker::start(), PrivateBroker::start());
+    let servers = Servers { amqp: old.url(), ..Servers::shared() };
+    let setup = Setup { servers, accounts: ROOM, channels: Channels::Email };
+    let stage = Stage::dark(setup).await;
+    let first = format!("@{}/%2f\"", stage.broker.address);
+    stage.corner.reconfigure(&first, &format!("{first}, \"{}\"", new.url()));
+    let stage = stage.start().await;
+    let load = stage.load(20);
+    load.reaches(30).await;
+    // Nothing reaches the broker any more; what is in it is worked off.
+    stage.mail.cut();
+    let to_old = Toxic { hold: true, ..Toxic::default() };
+    stage.broker.set(Toxics { up: to_old, ..Toxics::default() });
+    load.goes_on(20).await;
+    old.kill().await;
+    stage.broker.cut();
+    stage.mail.heal();
+    let ledger = load.stop_after(60).await;
+    judge_undisturbed(&stage, &ledger, "first of two brokers gone for good").await;
+}
+
 /// A second client, for what an operator or another program may do.
 async fn admin(stage: &Stage) -> (Connection, Channel) {
     let connection = Connection::connect(&stage.amqp, ConnectionProperties::default()).await;

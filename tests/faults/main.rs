@@ -11,6 +11,7 @@
 
 mod broker;
 mod clocks;
+mod cluster;
 mod database;
 mod disks;
 mod inputs;

@@ -171,8 +171,14 @@ const ROWS: [Shown; 74] = [
         "keys::a_new_key_in_front_of_the_old_costs_nothing_under_load",
         "keys::another_spool_key_is_refused_and_the_old_one_has_everything_back",
     ]),
-    Here(&["broker::a_broker_swapped_for_an_empty_one_is_filled_by_the_scheduler"]),
-    NotHere,
+    Here(&[
+        "broker::a_broker_swapped_for_an_empty_one_is_filled_by_the_scheduler",
+        "broker::an_empty_broker_takes_over_from_one_that_is_gone_for_good",
+    ]),
+    Here(&[
+        "cluster::a_killed_node_stalls_publishing_for_the_election_of_another_leader",
+        "cluster::a_node_that_is_cut_off_from_the_others_keeps_nothing_to_itself",
+    ]),
     Elsewhere(
         "tests/scenarios/reconcile.rs",
         "an_hour_of_missed_webhooks_is_made_up_for_by_workers_account_by_account",
@@ -181,9 +187,10 @@ const ROWS: [Shown; 74] = [
 ];
 
 /// Files with tests of rows.
-const THEMES: [&str; 13] = [
+const THEMES: [&str; 14] = [
     "broker",
     "clocks",
+    "cluster",
     "database",
     "disks",
     "inputs",

@@ -3,7 +3,7 @@
 //! handshakes and goodbyes go missing, with nobody told.
 
 use crate::namespace::run;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// The one table of rules. Removed with the namespace.
 #[derive(Debug)]
@@ -47,6 +47,12 @@ impl PacketFilter {
             drop_if(&format!("tcp sport {port} tcp dport {client}"));
         }
         clients.len()
+    }
+
+    /// Loses every packet between two addresses.
+    pub fn lose_between(&self, one: IpAddr, other: IpAddr) {
+        drop_if(&format!("ip saddr {one} ip daddr {other}"));
+        drop_if(&format!("ip saddr {other} ip daddr {one}"));
     }
 
     /// Lets everything pass again.

@@ -3,6 +3,9 @@
 #[allow(dead_code, reason = "the queue's own tests use the rest")]
 #[path = "../../crates/queue/tests/it/support/broker.rs"]
 mod broker;
+#[allow(dead_code, reason = "the queue's own tests use the rest")]
+#[path = "../../crates/queue/tests/it/support/node.rs"]
+pub(crate) mod node;
 #[allow(dead_code, reason = "the store's own tests use the rest")]
 #[path = "../../crates/store/tests/support/postgres.rs"]
 mod postgres;
@@ -23,7 +26,7 @@ impl PrivateBroker {
 
     /// Starts one with more settings of its application `rabbit`, as Erlang writes them.
     pub async fn start_with(settings: &'static str) -> Self {
-        let wishes = broker::Wishes { advanced: settings.to_owned(), ..Default::default() };
+        let wishes = node::Wishes { advanced: settings.to_owned(), ..Default::default() };
         Self(Some(broker::Broker::private_with(wishes).await))
     }
 
@@ -32,7 +35,7 @@ impl PrivateBroker {
     pub async fn start_on(disk: &SmallDisk, limit: u64) -> Self {
         let data = Some(disk.path().join("data"));
         let settings = format!("disk_free_limit.absolute = {limit}");
-        let wishes = broker::Wishes { data, settings, ..Default::default() };
+        let wishes = node::Wishes { data, settings, ..node::Wishes::default() };
         Self(Some(broker::Broker::private_with(wishes).await))
     }
 

@@ -11,6 +11,7 @@ use crate::{OutMessage, PublishFault, Published, Publisher, QueueError};
 use lapin::options::BasicPublishOptions;
 use lapin::{BasicProperties, PublisherConfirm};
 use relink_core::wire::Topic;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -27,6 +28,11 @@ const REMEMBERED: Duration = Duration::from_secs(30);
 /// hold them without serving them.
 const RETURNED_LONG: Duration = Duration::from_secs(2);
 
+/// How long a queue refuses everything before another connection is tried. A channel that first
+/// wrote to a queue between the end of its leader and the election of the next one is refused until
+/// the old leader is back, while a new channel is served (seen with 3.10).
+const REFUSED_LONG: Duration = Duration::from_secs(1);
+
 /// A publisher with a connection of its own.
 pub(crate) struct RabbitPublisher {
     dialer: Arc<Dialer>,
@@ -38,6 +44,8 @@ pub(crate) struct RabbitPublisher {
     late_since: Instant,
     /// Since when messages come back for want of a queue.
     returned_since: Option<Instant>,
+    /// Since when a key's queue refuses and stores nothing.
+    refused_since: HashMap<String, Instant>,
 }
 
 /// What a publisher has of a connection.
@@ -95,6 +103,7 @@ impl RabbitPublisher {
             late: Vec::new(),
             late_since: Instant::now(),
             returned_since: None,
+            refused_since: HashMap::new(),
         }
     }
 
@@ -118,7 +127,9 @@ impl RabbitPublisher {
             .collect();
         let published = match publish_window(&link, exchange, key, &rest).await {
             Ok(published) => {
-                if !self.is_unroutable_for_long(&published) || link.declare().await.is_ok() {
+                let unroutable = self.is_unroutable_for_long(&published);
+                let refused = self.is_refused_for_long(key, &published);
+                if !refused && (!unroutable || link.declare().await.is_ok()) {
                     self.line = Line::Up(link);
                 }
                 published
@@ -159,6 +170,20 @@ impl RabbitPublisher {
         }
         let since = *self.returned_since.get_or_insert_with(Instant::now);
         since.elapsed() >= RETURNED_LONG
+    }
+
+    fn is_refused_for_long(&mut self, key: &str, published: &[Published]) -> bool {
+        let refused = published.contains(&Published::NotStored(PublishFault::Refused));
+        if !refused || published.contains(&Published::Stored) {
+            self.refused_since.remove(key);
+            return false;
+        }
+        let since = *self.refused_since.entry(key.to_owned()).or_insert_with(Instant::now);
+        let for_long = since.elapsed() >= REFUSED_LONG;
+        if for_long {
+            self.refused_since.clear();
+        }
+        for_long
     }
 
     /// The kept connection while it is good, else a new one; none while the broker blocks.

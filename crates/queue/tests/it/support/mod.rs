@@ -1,8 +1,11 @@
 //! What the tests stand on: brokers, engines, and bounded waiting.
 
 pub(crate) mod admin;
+#[allow(dead_code, reason = "the tests of the whole system use the rest")]
 pub(crate) mod broker;
 pub(crate) mod engine;
+#[allow(dead_code, reason = "the tests of the whole system use the rest")]
+pub(crate) mod node;
 
 use bytes::Bytes;
 use relink_core::wire::Topic;
