@@ -14,11 +14,15 @@
 )]
 
 mod api;
+mod cgroup;
 mod checker;
 mod clock;
 mod corner;
+#[path = "../../crates/receiver/tests/it/support/corpus.rs"]
+mod corpus;
 mod ledger;
 mod load;
+mod memory;
 mod private;
 mod process;
 mod proxy;
@@ -27,14 +31,18 @@ mod stage;
 mod wait;
 
 pub use api::Api;
+pub use cgroup::{Cgroup, Controller};
 pub use checker::Verdict;
 pub use clock::FakeClock;
 pub use corner::{Corner, Engines, Servers, postgres_address};
 pub use ledger::{Ledger, Told};
 pub use load::{Channels, Load, Rate, account};
+pub use memory::ScarceMemory;
 pub use private::{PrivateBroker, PrivatePostgres};
-pub use process::{Relink, Supervision, relink_binary};
+pub use process::{Relink, Supervision, raise_file_limit, relink_binary};
 pub use proxy::{Proxy, Toxic, Toxics};
-pub use signed::{Sender, WEBHOOK_SECRET, login_required, login_required_at, post_alone};
+pub use signed::{
+    Sender, WEBHOOK_SECRET, login_required, login_required_at, malformed_requests, post_alone,
+};
 pub use stage::{Actor, Setup, Stage};
 pub use wait::{eventually, within};

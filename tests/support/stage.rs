@@ -133,6 +133,14 @@ impl Stage {
         self
     }
 
+    /// Starts the receiver and nothing else.
+    pub async fn receiver_alone(mut self) -> Self {
+        let config = self.corner.config();
+        self.add("receive", config, &[]);
+        self.until_running().await;
+        self
+    }
+
     /// One more receiver with a spool of its own.
     pub async fn add_receiver(&mut self) {
         let (config, address) = self.corner.another_receiver();
@@ -200,17 +208,23 @@ impl Stage {
         actor.process = Relink::start(&folder, &actor.config, &[actor.role]);
     }
 
-    /// Waits until the first process of a role has ended by itself, and starts it again with
-    /// nothing armed; answers how it ended.
-    pub async fn restart_once_ended(&mut self, role: &str) -> i32 {
+    /// Waits until the first process of a role has ended by itself; answers how.
+    pub async fn ended(&mut self, role: &str) -> i32 {
+        let actor = std::cell::RefCell::new(self.actor(role));
+        eventually("the process to end", || async { actor.borrow_mut().process.ended_with() }).await
+    }
+
+    /// Starts the first process of a role again, with nothing armed.
+    pub async fn restart(&mut self, role: &str) {
         let place = self.processes.iter().position(|actor| actor.role == role).unwrap();
-        let ended = {
-            let actor = std::cell::RefCell::new(&mut self.processes[place]);
-            eventually("the process to end", || async { actor.borrow_mut().process.ended_with() })
-                .await
-        };
         self.kill_and_restart(place);
         self.until_running().await;
+    }
+
+    /// [`Self::ended`] and [`Self::restart`].
+    pub async fn restart_once_ended(&mut self, role: &str) -> i32 {
+        let ended = self.ended(role).await;
+        self.restart(role).await;
         ended
     }
 
