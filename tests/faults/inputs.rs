@@ -78,7 +78,9 @@ async fn say(receiver: SocketAddr, name: &'static str, request: Vec<u8>) {
     // A reset is an end as well.
     let _ = heard.await.unwrap_or_else(|_| panic!("{name}: the connection is kept"));
     let said = String::from_utf8_lossy(&said);
-    assert!(said.is_empty() || said.starts_with("HTTP/1.1 4"), "{name}: {said}");
+    // 503 where the machine is too busy to say 4xx in time.
+    let refused = said.starts_with("HTTP/1.1 4") || said.starts_with("HTTP/1.1 503");
+    assert!(said.is_empty() || refused, "{name}: {said}");
 }
 
 /// Everybody at once, again and again: 3,200 requests, 320 of them of a mebibyte.
