@@ -1,7 +1,7 @@
 //! Clocks that step while their process works, or that differ between hosts. Leases and due
 //! moments go by the database's clock, so nothing may come early, late or twice.
 
-use crate::seen::judge_undisturbed;
+use crate::seen::judge;
 use relink_core::Timestamp;
 use relink_core::time::since;
 use relink_tests::{Channels, FakeClock, Ledger, Sender, Setup, Stage, Toxic, Toxics};
@@ -19,9 +19,15 @@ const SETTLE: Duration = Duration::from_secs(5);
 /// Far more than a busy machine takes, far less than a clock steps.
 const LATE: Duration = Duration::from_secs(180);
 
+/// Leases that a busy machine does not let run out, and a clock that is ten minutes off does.
+fn outlast_noise(stage: &Stage) {
+    stage.corner.reconfigure("lease = \"4s\"", "lease = \"60s\"");
+}
+
 /// A message after some seconds; a reminder, an expiry and a limit of lateness that a clock which
 /// is an hour off would bring about at once.
 fn plan_ahead(stage: &Stage) {
+    outlast_noise(stage);
     let limits = "settle = \"5s\"\nexpire = \"50m\"\nlate_by_max = \"20m\"";
     stage.corner.reconfigure("settle = \"0s\"", limits);
     let channels = "channels = [\"email\", \"sms\"]";
@@ -32,12 +38,15 @@ fn plan_ahead(stage: &Stage) {
 /// One message for each, in its time, and no case that ended.
 async fn assert_by_the_plan(stage: &Stage, ledger: &Ledger, fault: &str) {
     let caught = stage.corner.inbox.all();
-    assert_eq!(caught.len(), ledger.events.len(), "one message for each account");
     let mut latest = Duration::ZERO;
     for (number, told) in &ledger.events {
         let address = format!("user{number}@clinic.example");
-        let at = caught.iter().find(|caught| caught.to == address).unwrap().at;
-        let after = since(told.posted_at, at);
+        let to_them: Vec<_> = caught.iter().filter(|caught| caught.to == address).collect();
+        // What a busy machine did not acknowledge may have been stored all the same.
+        let least = usize::from(told.is_acknowledged());
+        assert!((least..=1).contains(&to_them.len()), "account-{number}: {}", to_them.len());
+        let Some(only) = to_them.first() else { continue };
+        let after = since(told.posted_at, only.at);
         assert!(after >= SETTLE, "account-{number} was told after {after:?}");
         latest = latest.max(after);
     }
@@ -63,7 +72,7 @@ async fn stepped(role: &'static str) {
     clock.set(0);
     let ledger = load.stop_after(60).await;
     let fault = format!("clock of `{role}` steps an hour ahead, back, and right");
-    let verdict = judge_undisturbed(&stage, &ledger, &fault).await;
+    let verdict = judge(&stage, &ledger, &fault).await;
     assert_eq!((verdict.duplicated, verdict.doubts), (0, 0));
     assert_by_the_plan(&stage, &ledger, &fault).await;
 }
@@ -94,6 +103,7 @@ async fn a_receiver_whose_clock_steps_an_hour_changes_no_plan() {
 async fn workers_with_clocks_ten_minutes_apart_respect_each_others_leases() {
     let (behind, ahead) = (FakeClock::ahead_by(-300), FakeClock::ahead_by(300));
     let stage = Stage::dark(Setup::shared(ROOM, Channels::Email)).await;
+    outlast_noise(&stage);
     let mut stage = stage.started("work", &behind.environment()).await;
     stage.add_worker_in(&ahead.environment()).await;
     let slow = Toxic { latency: Duration::from_millis(150), ..Toxic::default() };
@@ -105,7 +115,7 @@ async fn workers_with_clocks_ten_minutes_apart_respect_each_others_leases() {
     }
     let ledger = load.stop_after(20).await;
     let fault = "clocks of two workers 10 min apart";
-    let verdict = judge_undisturbed(&stage, &ledger, fault).await;
+    let verdict = judge(&stage, &ledger, fault).await;
     assert_eq!((verdict.duplicated, verdict.doubts), (0, 0));
 }
 
@@ -119,7 +129,8 @@ async fn an_account_that_breaks_again_is_heard_of_by_a_receiver_ten_minutes_behi
     let sender = Sender::new(&format!("http://{}", stage.corner.receiver));
     let breaks = async |event_id: &str| {
         let event = login_required_at(event_id, &account(0), Timestamp::now());
-        assert_eq!(sender.post(&event).await, Some(202));
+        let accepted = async || (sender.post(&event).await == Some(202)).then_some(());
+        eventually("the event to be accepted", accepted).await;
     };
     breaks("evt-first").await;
     stage.corner.inbox.wait_for(1).await;

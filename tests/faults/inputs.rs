@@ -1,7 +1,13 @@
 //! The same thing said twice, at once, differently, or by somebody who leaves.
 
 use crate::seen::judge;
+use relink_tests::malformed_requests;
 use relink_tests::{Channels, Sender, Setup, Stage, account, eventually, login_required};
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_receivers_told_the_same_at_the_same_moment_make_one_message() {
@@ -60,4 +66,47 @@ async fn poison_in_a_queue_is_buried_and_holds_up_nobody() {
     .await;
     assert_eq!(ledger.acknowledged().len(), 40);
     println!("| poison in two queues | attempted 40 | acknowledged 40 | lost 0 | buried 8 |");
+}
+
+/// Says `request` to the receiver, and hears it out.
+async fn say(receiver: SocketAddr, name: &'static str, request: Vec<u8>) {
+    let mut stream = TcpStream::connect(receiver).await.unwrap();
+    // A receiver that has heard enough may close before everything is written.
+    let _ = stream.write_all(&request).await;
+    let mut said = Vec::new();
+    let heard = tokio::time::timeout(Duration::from_secs(60), stream.read_to_end(&mut said));
+    // A reset is an end as well.
+    let _ = heard.await.unwrap_or_else(|_| panic!("{name}: the connection is kept"));
+    let said = String::from_utf8_lossy(&said);
+    // 503 where the machine is too busy to say 4xx in time.
+    let refused = said.starts_with("HTTP/1.1 4") || said.starts_with("HTTP/1.1 503");
+    assert!(said.is_empty() || refused, "{name}: {said}");
+}
+
+/// Everybody at once, again and again: 3,200 requests, 320 of them of a mebibyte.
+#[tokio::test(flavor = "multi_thread")]
+async fn malformed_requests_grow_no_memory_of_the_receivers() {
+    const ROUNDS: usize = 20;
+    const AT_ONCE: usize = 8;
+    const GROWTH: u64 = 20_000_000;
+    let mut stage = Stage::open(Setup::shared(1, Channels::Email)).await;
+    let receiver = stage.corner.receiver;
+    let before = stage.actor("receive").process.resident();
+    let mut requests = 0;
+    for _ in 0..ROUNDS {
+        let mut senders = JoinSet::new();
+        for (name, request) in (0..AT_ONCE).flat_map(|_| malformed_requests()) {
+            senders.spawn(say(receiver, name, request));
+            requests += 1;
+        }
+        senders.join_all().await;
+    }
+    let grown = stage.actor("receive").process.resident().saturating_sub(before);
+    println!("| {requests} malformed requests | resident memory grew by {} kB |", grown / 1000);
+    assert!(grown < GROWTH, "grew by {grown} bytes from {before}");
+    let log = stage.actor("receive").process.log();
+    assert!(!log.contains("panicked"), "{log}");
+    let ledger = stage.load(20).finish().await;
+    let verdict = judge(&stage, &ledger, "after malformed requests").await;
+    assert_eq!((verdict.acknowledged, stage.corner.inbox.len()), (1, 1));
 }

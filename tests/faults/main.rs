@@ -10,6 +10,7 @@
 )]
 
 mod broker;
+mod cgroups;
 mod clocks;
 mod cluster;
 mod database;

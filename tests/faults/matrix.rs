@@ -32,7 +32,7 @@ const ROWS: [Shown; 74] = [
     Here(&["broker::a_frozen_broker_delays_no_answer"]),
     Here(&["processes::a_frozen_worker_is_replaced_and_cannot_overwrite_its_successor"]),
     Here(&["database::a_frozen_database_pauses_the_workers"]),
-    NotHere,
+    Here(&["cgroups::a_frozen_group_of_workers_is_replaced_and_cannot_overwrite_its_successors"]),
     Here(&["broker::a_memory_alarm_fills_the_spool_and_passes"]),
     Here(&["disks::a_disk_alarm_fills_the_spool_while_consumers_go_on"]),
     Here(&["disks::a_broker_out_of_disk_has_what_it_confirmed_once_it_is_started_again"]),
@@ -144,11 +144,11 @@ const ROWS: [Shown; 74] = [
         "clocks::workers_with_clocks_ten_minutes_apart_respect_each_others_leases",
         "clocks::an_account_that_breaks_again_is_heard_of_by_a_receiver_ten_minutes_behind",
     ]),
+    Here(&["inputs::malformed_requests_grow_no_memory_of_the_receivers"]),
     Elsewhere(
-        "crates/receiver/tests/it/malformed_http.rs",
-        "what_is_not_http_gets_no_2xx_stores_nothing_and_harms_nobody",
+        "crates/receiver/tests/it/abuse.rs",
+        "slow_senders_are_cut_off_and_do_not_hold_up_good_ones",
     ),
-    Elsewhere("crates/receiver/tests/it/abuse.rs", "slow_senders_do_not_hold_up_good_ones"),
     Elsewhere(
         "crates/receiver/tests/it/abuse.rs",
         "an_event_is_stored_even_if_its_sender_hangs_up_right_behind_the_body",
@@ -159,7 +159,10 @@ const ROWS: [Shown; 74] = [
     ),
     Here(&["inputs::poison_in_a_queue_is_buried_and_holds_up_nobody"]),
     Elsewhere("crates/email/src/compose_tests.rs", "nothing_a_person_is_told_gets_into_a_header"),
-    NotHere,
+    Here(&[
+        "cgroups::a_receiver_out_of_memory_is_ended_and_loses_no_receipt",
+        "cgroups::a_worker_out_of_memory_is_ended_and_what_it_had_is_sent",
+    ]),
     Here(&["processes::a_receiver_short_of_file_handles_recovers_without_a_restart"]),
     Elsewhere(
         "tests/scenarios/rolling.rs",
@@ -187,8 +190,9 @@ const ROWS: [Shown; 74] = [
 ];
 
 /// Files with tests of rows.
-const THEMES: [&str; 14] = [
+const THEMES: [&str; 15] = [
     "broker",
+    "cgroups",
     "clocks",
     "cluster",
     "database",

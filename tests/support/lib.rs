@@ -15,12 +15,16 @@
 
 mod api;
 mod audit;
+mod cgroup;
 mod checker;
 mod clock;
 mod cluster;
 mod corner;
+#[path = "../../crates/receiver/tests/it/support/corpus.rs"]
+mod corpus;
 mod ledger;
 mod load;
+mod memory;
 mod names;
 mod namespace;
 mod packet_filter;
@@ -34,19 +38,23 @@ mod stall;
 mod wait;
 
 pub use api::Api;
+pub use cgroup::{Cgroup, Controller};
 pub use checker::Verdict;
 pub use clock::FakeClock;
 pub use cluster::Cluster;
 pub use corner::{Corner, Engines, Servers, postgres_address};
 pub use ledger::{Ledger, Told};
 pub use load::{Channels, Load, Rate, account};
+pub use memory::ScarceMemory;
 pub use names::Names;
 pub use namespace::isolated;
 pub use packet_filter::PacketFilter;
 pub use private::{PrivateBroker, PrivatePostgres, private_servers};
-pub use process::{Relink, Supervision, relink_binary};
+pub use process::{Relink, Supervision, raise_file_limit, relink_binary};
 pub use proxy::{Proxy, Toxic, Toxics};
-pub use signed::{Sender, WEBHOOK_SECRET, login_required, login_required_at, post_alone};
+pub use signed::{
+    Sender, WEBHOOK_SECRET, login_required, login_required_at, malformed_requests, post_alone,
+};
 pub use small_disk::SmallDisk;
 pub use stage::{Actor, Setup, Stage};
 pub use stall::Stall;

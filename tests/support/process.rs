@@ -6,7 +6,7 @@ use bytes::Bytes;
 use relink_core::Timestamp;
 use relink_http::client::{HttpClient, Limits};
 use relink_http::{HeaderMap, Method, header};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 use std::fs::File;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
@@ -40,6 +40,13 @@ pub fn relink_binary() -> PathBuf {
     let mut folders = test.ancestors().skip(1).take(2).map(|folder| folder.join("relink"));
     let found = folders.find(|path| path.is_file());
     found.unwrap_or_else(|| panic!("no relink near {}: `cargo build -p relink`", test.display()))
+}
+
+/// Lets this test process have as many open files as its user may: usually some hundreds of
+/// thousands, where it starts with a thousand.
+pub fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
 }
 
 impl Relink {
@@ -164,6 +171,14 @@ impl Relink {
     /// Its process id.
     pub fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
+    }
+
+    /// Memory that is resident just now, in bytes.
+    pub fn resident(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(path).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().strip_suffix(" kB").unwrap().trim().parse::<u64>().unwrap() * 1024
     }
 
     /// Ends it as a power cut would.

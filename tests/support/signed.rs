@@ -1,5 +1,6 @@
 //! Webhooks as Cobalt signs them: HMAC-SHA256 in hex over the compact JSON text.
 
+use crate::corpus::not_http;
 use aws_lc_rs::hmac;
 use bytes::Bytes;
 use relink_http::client::{Answer, CallError, HttpClient, Limits};
@@ -31,6 +32,14 @@ pub fn login_required_at(event_id: &str, account_ref: &str, created: impl fmt::D
         },
     })
     .to_string()
+}
+
+/// Bytes for a socket that are not quite a webhook, by what is wrong with them: the corpus of the
+/// receiver's own tests.
+pub fn malformed_requests() -> Vec<(&'static str, Vec<u8>)> {
+    let event = login_required("evt-malformed", "account-malformed");
+    let key = hmac::Key::new(hmac::HMAC_SHA256, WEBHOOK_SECRET.as_bytes());
+    not_http(&event, &hex::encode(hmac::sign(&key, event.as_bytes())))
 }
 
 /// Posts a signed webhook on a connection of its own, once; the status, and how long the receiver

@@ -83,8 +83,7 @@ impl Stage {
 
     /// The same with the worker's or receiver's fail points armed.
     pub async fn open_armed(setup: Setup, role: &'static str, fail_points: &str) -> Self {
-        let armed = ("RELINK_FAIL_POINTS".to_owned(), fail_points.to_owned());
-        Self::dark(setup).await.started(role, &[armed]).await
+        Self::dark(setup).await.started(role, &[armed(fail_points)]).await
     }
 
     /// Everything but its processes.
@@ -134,6 +133,14 @@ impl Stage {
             let config = self.corner.config();
             self.add(each, config, if each == role { environment } else { &[] });
         }
+        self.until_running().await;
+        self
+    }
+
+    /// Starts the receiver and nothing else.
+    pub async fn receiver_alone(mut self) -> Self {
+        let config = self.corner.config();
+        self.add("receive", config, &[]);
         self.until_running().await;
         self
     }
@@ -207,22 +214,27 @@ impl Stage {
         let folder = self.corner.folder.path().to_owned();
         let actor = self.processes.get_mut(place).unwrap();
         actor.process.kill();
-        actor.process = Relink::start_armed(&folder, &actor.config, &[actor.role], fail_points);
-    }
-
-    /// Waits until the first process of a role has ended by itself, and starts it again with
-    /// nothing armed; answers how it ended.
-    pub async fn restart_once_ended(&mut self, role: &str) -> i32 {
-        let ended = self.ended(role).await;
-        self.kill_and_restart(self.place(role));
-        self.until_running().await;
-        ended
+        let armed = fail_points.map(armed);
+        actor.process = Relink::start_in(&folder, &actor.config, &[actor.role], armed.as_slice());
     }
 
     /// Waits until the first process of a role has ended by itself; answers how.
     pub async fn ended(&mut self, role: &str) -> i32 {
         let actor = std::cell::RefCell::new(self.actor(role));
         eventually("the process to end", || async { actor.borrow_mut().process.ended_with() }).await
+    }
+
+    /// Starts the first process of a role again, with nothing armed.
+    pub async fn restart(&mut self, role: &str) {
+        self.kill_and_restart(self.place(role));
+        self.until_running().await;
+    }
+
+    /// [`Self::ended`] and [`Self::restart`].
+    pub async fn restart_once_ended(&mut self, role: &str) -> i32 {
+        let ended = self.ended(role).await;
+        self.restart(role).await;
+        ended
     }
 
     /// The place of the first process of a role.
@@ -249,4 +261,9 @@ impl Stage {
     pub fn api(&self) -> Api {
         Api::new(&self.corner)
     }
+}
+
+/// The variable that arms fail points.
+fn armed(fail_points: &str) -> (String, String) {
+    ("RELINK_FAIL_POINTS".to_owned(), fail_points.to_owned())
 }

@@ -24,6 +24,8 @@ mod feed;
 mod people;
 mod relay;
 
+mod outage;
+
 mod program;
 mod restart;
 mod startup;
@@ -79,7 +81,9 @@ enum What {
     Startup(startup::Options),
     /// A start over a store with a million open rows.
     Restart(restart::Options),
-    /// All of them, each with its defaults.
+    /// The receiver's answers while its broker is killed, frozen or blocked: two to three minutes.
+    Outage(outage::Options),
+    /// All of them but `outage`, each with its defaults.
     All,
 }
 
@@ -103,6 +107,7 @@ async fn run(args: &Args) -> anyhow::Result<Report> {
         What::Email(options) => email::measure(&workplace, options).await?,
         What::Startup(options) => startup::measure(&workplace, options).await?,
         What::Restart(options) => restart::measure(&workplace, options).await?,
+        What::Outage(options) => outage::measure(options).await?,
         What::All => all(&workplace).await?,
     };
     Ok(Report::new(before, machine::load()?, figures))

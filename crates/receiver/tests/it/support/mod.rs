@@ -1,11 +1,13 @@
 //! Everything the scenarios share: a world to start, requests to send, waits with a bound.
 
 mod client;
+mod corpus;
 mod disk;
 mod queue;
 mod world;
 
 pub(crate) use client::{Reply, exchange, open, post, read_reply, request, sign, signed};
+pub(crate) use corpus::{HEAD, chunked, not_http};
 pub(crate) use disk::FaultyDisk;
 pub(crate) use queue::{ScriptedQueue, Verdict};
 pub(crate) use world::{APP_KEY, OPS_KEY, SECRET, Setup, World, open_spool};
@@ -32,4 +34,13 @@ pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(Instant::now() < end, "not within thirty seconds: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// Lets this process have `needed` open files, if its user may have so many.
+pub(crate) fn raise_file_limit(needed: u64) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let enough = limit.maximum.is_none_or(|maximum| maximum >= needed);
+    assert!(enough, "this test needs {needed} open files, `ulimit -Hn` allows fewer: {limit:?}");
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
 }
