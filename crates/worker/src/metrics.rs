@@ -110,6 +110,7 @@ impl Metrics {
         };
         let it = &metrics;
         it.register_reconcile(registry);
+        it.register_outcomes(registry);
         registry.register(
             "relink_signals_applied",
             "Signals the planner applied, by what became of them",
@@ -159,12 +160,15 @@ impl Metrics {
             "Due notifications that could not be published and were given back",
             it.republished.clone(),
         );
+        metrics
+    }
+
+    fn register_outcomes(&self, registry: &mut Registry) {
         registry.register(
             "relink_outcomes_kept",
             "Outcomes on this machine's disk that the store refuses; each leaves an attempt in doubt",
-            it.outcomes_kept.clone(),
+            self.outcomes_kept.clone(),
         );
-        metrics
     }
 
     fn register_reconcile(&self, registry: &mut Registry) {

@@ -30,8 +30,7 @@ use tokio_util::sync::CancellationToken;
 /// Processes that may share one folder.
 const PLACES: u32 = 64;
 
-/// Outcomes take some hundred bytes each; there are few, for nothing is begun while the store is
-/// away.
+/// Some hundred bytes each, and there are few: nothing is begun while the store is away.
 const MAX_BYTES: u64 = 64 << 20;
 
 /// Read and replayed together.

@@ -31,7 +31,7 @@ impl Reconciler {
     ) -> Result<Tally, RoundError> {
         let mut tally = Tally::default();
         let mut met = HashSet::new();
-        let from = round.from(whose.map(|whose| whose.account_ref));
+        let from = round.looks_from(whose.map(|whose| whose.account_ref));
         for event_type in EVENT_TYPES {
             let filter = EventFilter {
                 event_type: Some(event_type),

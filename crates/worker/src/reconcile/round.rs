@@ -43,9 +43,11 @@ impl Round {
     }
 
     /// From when on to look in the list of one account, or in the account-wide one.
-    pub(super) fn from(&self, whose: Option<&AccountRef>) -> Timestamp {
+    pub(super) fn looks_from(&self, whose: Option<&AccountRef>) -> Timestamp {
+        if !self.is_whole {
+            return self.from;
+        }
         let owed = match whose {
-            _ if !self.is_whole => None,
             None => self.arrears.earliest_of_accounts(),
             Some(whose) => {
                 self.arrears.of(&Subject::Account(whose.clone())).map(|arrear| arrear.since)
