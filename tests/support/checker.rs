@@ -97,7 +97,7 @@ impl Stage {
         .await;
         let verdict = count(ledger, &acknowledged, &fates);
         assert_kept(&fates, &verdict);
-        assert_eq!(self.gauge("relink_sends_after_repair").await, Some(0));
+        assert_eq!(self.gauge("relink_sends_after_repair_total").await, Some(0));
         within(patience, "the dead letters to be the doubts left to the operator", || async {
             (self.gauge("relink_dead_letters").await == Some(operators(&fates, ledger)))
                 .then_some(())

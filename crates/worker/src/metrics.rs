@@ -15,6 +15,7 @@ use relink_core::id::StepId;
 use relink_core::notification::NotificationState;
 use relink_core::plan::SignalResult;
 use relink_core::signal::SignalKind;
+use std::sync::atomic::Ordering;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct SignalLabels {
@@ -73,7 +74,7 @@ pub struct Metrics {
     channel_paused: Family<ChannelLabels, Gauge>,
     pub(crate) cases_open: Gauge,
     pub(crate) unknown_open: Gauge,
-    pub(crate) sends_after_repair: Gauge,
+    sends_after_repair: Counter,
     pub(crate) dead_letters: Gauge,
     pub(crate) auto_replayed: Counter,
     pub(crate) republished: Counter,
@@ -98,7 +99,7 @@ impl Metrics {
             channel_paused: Family::default(),
             cases_open: Gauge::default(),
             unknown_open: Gauge::default(),
-            sends_after_repair: Gauge::default(),
+            sends_after_repair: Counter::default(),
             dead_letters: Gauge::default(),
             auto_replayed: Counter::default(),
             republished: Counter::default(),
@@ -200,6 +201,11 @@ impl Metrics {
             RoundResult::Failed => "failed",
         };
         self.rounds.get_or_create(&RoundLabels { result }).inc();
+    }
+
+    /// What the store counts now, over the latest repairs: a counter keeps the most it has seen.
+    pub(crate) fn sends_after_repair(&self, counted: u64) {
+        self.sends_after_repair.inner().fetch_max(counted, Ordering::Relaxed);
     }
 
     /// Of whichever worker went round.

@@ -57,7 +57,7 @@ impl Upkeep {
         let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         self.metrics.cases_open.set(gauge(stats.cases_open));
         self.metrics.unknown_open.set(gauge(stats.unknown_open));
-        self.metrics.sends_after_repair.set(gauge(stats.sends_after_repair));
+        self.metrics.sends_after_repair(stats.sends_after_repair);
         match self.queue.dead_letters().count().await {
             Ok(letters) => {
                 self.metrics.dead_letters.set(gauge(stats.dead + letters));

@@ -78,7 +78,7 @@ async fn gauges_show_doubts_dead_letters_and_depths_and_keep_what_they_knew() {
     *queue.dead.lock().unwrap() = Some(2);
     upkeep.round().await.unwrap();
     let shown = || {
-        ["relink_unknown_open", "relink_dead_letters", "relink_sends_after_repair"]
+        ["relink_unknown_open", "relink_dead_letters", "relink_sends_after_repair_total"]
             .map(|gauge| world.metric(gauge))
     };
     assert_eq!(shown(), [1.0, 3.0, 0.0]);
