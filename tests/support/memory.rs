@@ -30,7 +30,7 @@ impl ScarceMemory {
                 // What it has stays its own; the next page that it asks for is refused.
                 let nothing = Rlimit { current: Some(1), maximum: None };
                 for resource in [Resource::Data, Resource::As] {
-                    prlimit(Some(process), resource, nothing.clone()).unwrap();
+                    prlimit(Some(process), resource, nothing).unwrap();
                 }
             }
         }

@@ -112,6 +112,7 @@ impl Metrics {
         let it = &metrics;
         it.register_reconcile(registry);
         it.register_outcomes(registry);
+        it.register_queue(registry);
         registry.register(
             "relink_signals_applied",
             "Signals the planner applied, by what became of them",
@@ -128,7 +129,6 @@ impl Metrics {
             "From opening a case to a provider's acceptance of its first message",
             it.to_accepted.clone(),
         );
-        registry.register("relink_queue_depth", "Messages waiting", it.queue_depth.clone());
         registry.register(
             "relink_breaker_open",
             "1 while sends of the channel wait, because its provider is out of order or refuses us",
@@ -146,22 +146,26 @@ impl Metrics {
             "Sends begun after the repair of their account; always 0",
             it.sends_after_repair.clone(),
         );
+        metrics
+    }
+
+    fn register_queue(&self, registry: &mut Registry) {
+        registry.register("relink_queue_depth", "Messages waiting", self.queue_depth.clone());
         registry.register(
             "relink_dead_letters",
             "Messages and notifications that need an operator",
-            it.dead_letters.clone(),
+            self.dead_letters.clone(),
         );
         registry.register(
             "relink_dead_letters_auto_replayed",
             "Messages dead of the delivery limit that this worker replayed by itself",
-            it.auto_replayed.clone(),
+            self.auto_replayed.clone(),
         );
         registry.register(
             "relink_due_not_published",
             "Due notifications that could not be published and were given back",
-            it.republished.clone(),
+            self.republished.clone(),
         );
-        metrics
     }
 
     fn register_outcomes(&self, registry: &mut Registry) {
