@@ -116,6 +116,7 @@ impl Work<'_> {
             metrics,
             worker: worker_id(),
             after: config.auto_replay_after,
+            failures: Default::default(),
         };
         let stop = self.stop.clone();
         self.once_free(tasks, async move { replayer.run(stop).await });

@@ -11,9 +11,12 @@ use crate::metrics::Metrics;
 use relink_core::Timestamp;
 use relink_core::id::{InvalidValue, OperatorId, SubjectId, WorkerId};
 use relink_core::operator_log::{Act, Action, SubjectKind};
+use relink_core::wire::Topic;
 use relink_queue::{AutoReplay, DeadLetter, DeadReason, QueueError};
 use relink_store::{Store, StoreError};
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -24,7 +27,8 @@ pub const BATCH: usize = 100;
 /// Between two rounds at least.
 const AT_LEAST: Duration = Duration::from_secs(1);
 
-/// Until the next round after one that failed, or while another worker is at it.
+/// Until the next round after one that failed, twice as long after each one more, or while another
+/// worker is at it.
 const AGAIN: Duration = Duration::from_secs(30);
 
 /// The name of the turn.
@@ -46,6 +50,8 @@ pub struct AutoReplayer {
     pub worker: WorkerId,
     /// From a letter's death to its replay.
     pub after: Duration,
+    /// Rounds that failed one after the other, up to now.
+    pub failures: AtomicU32,
 }
 
 /// Why a round could not be finished.
@@ -65,8 +71,13 @@ pub enum ReplayError {
 impl AutoReplayer {
     /// Goes round until `stop`, whenever a letter may be due.
     pub async fn run(&self, stop: CancellationToken) {
-        while !stop.is_cancelled() {
-            let pause = match self.round(Timestamp::now()).await {
+        loop {
+            // Cut off, what it has in hand goes back with its connection.
+            let round = tokio::select! {
+                () = stop.cancelled() => return,
+                round = self.round(Timestamp::now()) => round,
+            };
+            let pause = match round {
                 Ok(pause) => pause,
                 Err(error) => {
                     let cause = std::error::Error::source(&error).map(ToString::to_string);
@@ -75,7 +86,7 @@ impl AutoReplayer {
                 }
             };
             tokio::select! {
-                () = stop.cancelled() => {}
+                () = stop.cancelled() => return,
                 () = tokio::time::sleep(pause.max(AT_LEAST)) => {}
             }
         }
@@ -101,7 +112,11 @@ impl AutoReplayer {
     /// Look, choose what is due, say so in the operator log, replay, say how it ended.
     async fn in_turn(&self, now: Timestamp) -> Result<Duration, ReplayError> {
         let letters = self.letters.list(usize::MAX).await?;
-        let Chosen { due, pause } = choose(&letters, self.after, now);
+        let failures = self.failures.load(Ordering::Relaxed);
+        // After a round that failed one letter of each topic tries the way: each try is on record,
+        // and the record cannot be shortened.
+        let of_a_topic = if failures == 0 { BATCH } else { 1 };
+        let Chosen { due, pause } = choose(&letters, of_a_topic, self.after, now);
         if due.is_empty() {
             return Ok(pause);
         }
@@ -123,7 +138,12 @@ impl AutoReplayer {
             let act = self.act(id)?.with("phase", "result").with("result", word);
             self.store.record(&act).await?;
         }
-        Ok(if replayed.len() < due.len() { AGAIN.min(self.after) } else { pause })
+        if replayed.len() == due.len() {
+            self.failures.store(0, Ordering::Relaxed);
+            return Ok(pause);
+        }
+        self.failures.store(failures.saturating_add(1), Ordering::Relaxed);
+        Ok(AGAIN.saturating_mul(1 << failures.min(10)).min(self.after))
     }
 
     fn act(&self, letter: &str) -> Result<Act, InvalidValue> {
@@ -142,16 +162,21 @@ struct Chosen {
 }
 
 /// A letter that nobody has seen yet cannot be due before one that dies now.
-fn choose(letters: &[DeadLetter], after: Duration, now: Timestamp) -> Chosen {
+fn choose(letters: &[DeadLetter], of_a_topic: usize, after: Duration, now: Timestamp) -> Chosen {
     let mut chosen = Chosen { due: Vec::new(), pause: after };
+    let mut topics: HashMap<Option<Topic>, usize> = HashMap::new();
     for letter in letters {
         let Some(wait) = wait_of(letter, after, now) else { continue };
         if !wait.is_zero() {
             chosen.pause = chosen.pause.min(wait);
-        } else if chosen.due.len() == BATCH {
-            chosen.pause = Duration::ZERO;
         } else if !chosen.due.contains(&letter.id) {
-            chosen.due.push(letter.id.clone());
+            let taken = topics.entry(letter.topic).or_default();
+            if chosen.due.len() == BATCH || *taken == of_a_topic {
+                chosen.pause = Duration::ZERO;
+            } else {
+                *taken += 1;
+                chosen.due.push(letter.id.clone());
+            }
         }
     }
     chosen
@@ -168,7 +193,6 @@ fn wait_of(letter: &DeadLetter, after: Duration, now: Timestamp) -> Option<Durat
 #[cfg(test)]
 mod tests {
     use super::*;
-    use relink_core::wire::Topic;
 
     const AFTER: Duration = Duration::from_secs(600);
 
@@ -197,15 +221,15 @@ mod tests {
     #[test]
     fn a_letter_is_due_when_its_time_is_up_and_the_next_round_comes_when_another_is() {
         let letters = [letter("old", 100), letter("young", 450), letter("younger", 600)];
-        assert_eq!(choose(&letters, AFTER, second(699)), chosen(&[], 1));
-        assert_eq!(choose(&letters, AFTER, second(700)), chosen(&["old"], 350));
+        assert_eq!(choose(&letters, BATCH, AFTER, second(699)), chosen(&[], 1));
+        assert_eq!(choose(&letters, BATCH, AFTER, second(700)), chosen(&["old"], 350));
         assert_eq!(
-            choose(&letters, AFTER, second(5000)),
+            choose(&letters, BATCH, AFTER, second(5000)),
             chosen(&["old", "young", "younger"], 600)
         );
         // A broker whose clock is ahead delays a letter, by no more than this.
-        assert_eq!(choose(&[letter("ahead", 9000)], AFTER, second(700)), chosen(&[], 600));
-        assert_eq!(choose(&[], AFTER, second(700)), chosen(&[], 600));
+        assert_eq!(choose(&[letter("ahead", 9000)], BATCH, AFTER, second(700)), chosen(&[], 600));
+        assert_eq!(choose(&[], BATCH, AFTER, second(700)), chosen(&[], 600));
     }
 
     #[test]
@@ -216,7 +240,7 @@ mod tests {
             DeadLetter { topic: None, ..letter("from nowhere", 0) },
             DeadLetter { died_at: None, ..letter("without a time", 0) },
         ];
-        assert_eq!(choose(&theirs, AFTER, second(5000)), chosen(&[], 600));
+        assert_eq!(choose(&theirs, BATCH, AFTER, second(5000)), chosen(&[], 600));
     }
 
     #[test]
@@ -224,8 +248,13 @@ mod tests {
         let mut letters: Vec<DeadLetter> =
             (0..250).map(|n| letter(&format!("{n:03}"), 0)).collect();
         letters.insert(1, letter("000", 0));
-        let Chosen { due, pause } = choose(&letters, AFTER, second(5000));
+        let Chosen { due, pause } = choose(&letters, BATCH, AFTER, second(5000));
         assert_eq!((due.len(), pause), (BATCH, Duration::ZERO));
         assert_eq!((&due[0][..], &due[99][..]), ("000", "099"));
+
+        // One of each topic tries the way.
+        letters.push(DeadLetter { topic: Some(Topic::SendSms), ..letter("sms", 0) });
+        let Chosen { due, pause } = choose(&letters, 1, AFTER, second(5000));
+        assert_eq!((due, pause), (vec!["000".to_owned(), "sms".to_owned()], Duration::ZERO));
     }
 }

@@ -189,7 +189,7 @@ impl Metrics {
         );
         registry.register(
             "relink_reconcile_complete_timestamp_seconds",
-            "Up to when Cobalt's list is compared: when the last complete comparison began, in seconds since 1970; 0 before the first",
+            "Up to when Cobalt's list is compared: when the last complete comparison began, before the first one where it is to begin, in seconds since 1970; 0 before any",
             self.round_reached.clone(),
         );
         registry.register(

@@ -143,7 +143,10 @@ impl Outcomes {
                         self.pending
                             .send_modify(|pending| *pending = pending.saturating_add(count));
                         let came = replay.all(&left, 0).await;
-                        self.give_up(count.saturating_sub(came.handled));
+                        // Told to stop, it leaves the rest to the next process.
+                        if !replay.stop.is_cancelled() {
+                            self.give_up(count.saturating_sub(came.handled));
+                        }
                         kept += came.kept.len();
                     }
                     left.close().await;

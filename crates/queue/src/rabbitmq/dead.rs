@@ -27,7 +27,7 @@ use tokio::time::Instant;
 const LOOKING: &str = "dead";
 
 /// Between two tries while somebody else looks.
-const ONE_AT_A_TIME: Duration = Duration::from_millis(250);
+const ONE_AT_A_TIME: Duration = Duration::from_secs(1);
 
 /// The dead letters of a broker.
 pub(crate) struct RabbitDeadLetters {
@@ -49,6 +49,12 @@ impl RabbitDeadLetters {
             match control.link.declare_owned(&claim).await {
                 Ok(()) => return Ok(control),
                 Err(QueueError::Taken { .. }) if Instant::now() < give_up => {}
+                // Not for good, as with other claims: looks take seconds.
+                Err(QueueError::Taken { .. }) => {
+                    let why = "somebody else is looking at the dead letters, a worker or an \
+                               operator: try again";
+                    return Err(unreachable(&control.link.place, why));
+                }
                 Err(error) => return Err(error),
             }
             // A refusal costs the channel. Others may use the connection meanwhile.
@@ -232,7 +238,12 @@ impl AutoReplay for RabbitDeadLetters {
         .await?;
         let mut publisher = self.publisher();
         let mut replayed = Vec::with_capacity(chosen.len());
+        let mut refused = Vec::new();
         for (letter, acker) in chosen {
+            // Its queue may be full, and another one not.
+            if refused.contains(&letter.topic) {
+                continue;
+            }
             let again = self.publish_again(&mut publisher, &letter, &control.link.place).await;
             reached(FailPoint::AfterLetterPublish);
             // Stored in its topic, and only then removed here.
@@ -242,7 +253,8 @@ impl AutoReplay for RabbitDeadLetters {
             };
             if let Err(error) = ended {
                 tracing::warn!(letter.id = %letter.id, %error, "a dead letter cannot be replayed");
-                break;
+                refused.push(letter.topic);
+                continue;
             }
             replayed.push(letter.id);
         }

@@ -55,9 +55,11 @@ impl RabbitQueue {
         Ownership::claim(&self.dialer, what).await
     }
 
-    /// The dead letters, for whoever replays some of them without an operator.
+    /// The dead letters, for whoever replays some of them without an operator. Over a connection of
+    /// its own: nothing else that this process asks for waits until all are looked through.
     pub fn auto_replay(&self) -> Box<dyn AutoReplay> {
-        Box::new(self.letters())
+        let control = Control::new(Arc::clone(&self.dialer));
+        Box::new(RabbitDeadLetters::new(Arc::new(control)))
     }
 
     fn letters(&self) -> RabbitDeadLetters {

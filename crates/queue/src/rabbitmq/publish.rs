@@ -33,6 +33,9 @@ const RETURNED_LONG: Duration = Duration::from_secs(2);
 /// the old leader is back, while a new channel is served (seen with 3.10).
 const REFUSED_LONG: Duration = Duration::from_secs(1);
 
+/// The same while new connections are refused too: the queue is full then.
+const REFUSED_LONGEST: Duration = Duration::from_secs(60);
+
 /// A publisher with a connection of its own.
 pub(crate) struct RabbitPublisher {
     dialer: Arc<Dialer>,
@@ -44,8 +47,9 @@ pub(crate) struct RabbitPublisher {
     late_since: Instant,
     /// Since when messages come back for want of a queue.
     returned_since: Option<Instant>,
-    /// Since when a key's queue refuses and stores nothing.
-    refused_since: HashMap<String, Instant>,
+    /// Since when a key's queue refuses and stores nothing over this connection, and how long that
+    /// is borne.
+    refused_since: HashMap<String, (Instant, Duration)>,
 }
 
 /// What a publisher has of a connection.
@@ -178,10 +182,11 @@ impl RabbitPublisher {
             self.refused_since.remove(key);
             return false;
         }
-        let since = *self.refused_since.entry(key.to_owned()).or_insert_with(Instant::now);
-        let for_long = since.elapsed() >= REFUSED_LONG;
+        let begun = || (Instant::now(), REFUSED_LONG);
+        let (since, borne) = self.refused_since.entry(key.to_owned()).or_insert_with(begun);
+        let for_long = since.elapsed() >= *borne;
         if for_long {
-            self.refused_since.clear();
+            (*since, *borne) = (Instant::now(), (*borne * 2).min(REFUSED_LONGEST));
         }
         for_long
     }

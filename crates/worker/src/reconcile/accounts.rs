@@ -92,7 +92,8 @@ impl Reconciler {
                 tally.accounts = 1;
                 tally.accounts_refused = 1;
                 round.fails(Subject::Account(account_ref.clone()), &error);
-                return Ok(Asked { tally, trouble: Some(error.into()) });
+                // A fault of our own keys says nothing of Cobalt: the others are asked about.
+                return Ok(Asked { tally, trouble: None });
             }
             Err(error) => return Err(error.into()),
         };
