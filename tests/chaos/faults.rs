@@ -6,7 +6,7 @@ use relink_core::Timestamp;
 use relink_sandbox::{MailFault, Phase, TextFault};
 use relink_tests::{Load, PrivateBroker, PrivatePostgres, Stage, Toxic, Toxics};
 use rustix::process::Signal;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Everything that can be struck.
@@ -16,6 +16,8 @@ pub(crate) struct World {
     pub(crate) database: PrivatePostgres,
     /// Accounts whose case a repair closed.
     pub(crate) repaired: BTreeMap<usize, Timestamp>,
+    /// Whose "works again" had no answer.
+    pub(crate) unsure: BTreeSet<usize>,
 }
 
 /// A place between processes.
@@ -206,8 +208,9 @@ impl World {
 
     async fn repair(&mut self, newest: usize, count: usize) {
         for number in newest.saturating_sub(count)..newest {
-            if let Some(heard) = self.stage.repair(number).await {
-                self.repaired.insert(number, heard);
+            match self.stage.repair(number).await {
+                Some(heard) => drop(self.repaired.insert(number, heard)),
+                None => drop(self.unsure.insert(number)),
             }
         }
     }

@@ -66,7 +66,8 @@ async fn run(wish: &Wish) {
     let load = stage.load(RATE);
     load.reaches(2 * RATE as usize).await;
 
-    let mut world = World { stage, broker, database, repaired: Default::default() };
+    let (repaired, unsure) = Default::default();
+    let mut world = World { stage, broker, database, repaired, unsure };
     let mut random = fastrand::Rng::with_seed(wish.seed);
     let started = Instant::now();
     let mut steps = 0;
@@ -80,9 +81,10 @@ async fn run(wish: &Wish) {
     println!("{steps} steps done, waiting for the rest");
     world.stage.until_running().await;
     let told = load.stop_after(RATE as usize).await;
-    let ledger = Ledger { repaired: world.repaired, ..told };
+    let ledger = Ledger { repaired: world.repaired, unsure: world.unsure, ..told };
     println!("answers by status: {:?}", ledger.statuses());
     let verdict = world.stage.verdict_within(PATIENCE, &ledger).await;
-    println!("repaired under load {}, none told afterwards", ledger.repaired.len());
+    let (repaired, unsure) = (ledger.repaired.len(), ledger.unsure.len());
+    println!("repaired under load {repaired}, none told afterwards; without an answer {unsure}");
     println!("seed {} | {steps} steps | {verdict}", wish.seed);
 }

@@ -91,7 +91,7 @@ impl Stage {
         let acknowledged = ledger.acknowledged();
         let fates = within(patience, "every acknowledged event to reach its end", || async {
             let fates = self.fates(ledger).await?;
-            let known = |number| fates.contains_key(number) || ledger.repaired.contains_key(number);
+            let known = |number| fates.contains_key(number) || ledger.may_be_silent(*number);
             acknowledged.iter().all(known).then_some(fates)
         })
         .await;
@@ -116,7 +116,7 @@ impl Stage {
         let ended = attempts.iter().all(|attempt| !attempt["finished_at"].is_null());
         let still = self.corner.inbox.len() == before.len();
         assert_silent_since_repair(ledger, &attempts);
-        let mut open = fates.iter().filter(|(number, _)| !ledger.repaired.contains_key(number));
+        let mut open = fates.iter().filter(|(number, _)| !ledger.may_be_silent(**number));
         (ended && still && open.all(|(_, fate)| fate.is_settled())).then_some(fates)
     }
 
@@ -173,7 +173,7 @@ fn count(
 ) -> Verdict {
     // In doubt twice and taken by nobody is an end on record: the operator's.
     let lost = |number: &&usize| fates.get(number).is_none_or(|fate| fate.taken + fate.doubts == 0);
-    let lost = |number: &&usize| !ledger.repaired.contains_key(number) && lost(number);
+    let lost = |number: &&usize| !ledger.may_be_silent(**number) && lost(number);
     let unheard = |number: &&usize| !acknowledged.contains(number);
     Verdict {
         attempted: ledger.events.len(),
@@ -189,7 +189,7 @@ fn count(
 /// How many were in doubt twice with nothing known since.
 fn operators(fates: &BTreeMap<usize, Fate>, ledger: &Ledger) -> i64 {
     let left = |(number, fate): &(&usize, &Fate)| {
-        fate.recorded == 0 && !(ledger.repaired.contains_key(number) && fate.doubts < 2)
+        fate.recorded == 0 && !(ledger.may_be_silent(**number) && fate.doubts < 2)
     };
     i64::try_from(fates.iter().filter(left).count()).unwrap()
 }

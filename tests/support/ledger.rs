@@ -28,9 +28,11 @@ impl Told {
 pub struct Ledger {
     /// Events in the order of their numbers.
     pub events: BTreeMap<usize, Told>,
-    /// Accounts whose open case was closed by a repair, and the moment at which the app had the
-    /// answer that it was.
+    /// Accounts whose "works again" was heard, and the moment at which the app had the answer. It
+    /// closed the open case, or made news that was still on its way old.
     pub repaired: BTreeMap<usize, Timestamp>,
+    /// Accounts whose "works again" had no answer: whether it was heard nobody knows.
+    pub unsure: BTreeSet<usize>,
 }
 
 impl Ledger {
@@ -38,6 +40,11 @@ impl Ledger {
     pub fn acknowledged(&self) -> BTreeSet<usize> {
         let told = self.events.iter().filter(|(_, told)| told.is_acknowledged());
         told.map(|(number, _)| *number).collect()
+    }
+
+    /// Whether silence may be the end that an account's event came to.
+    pub fn may_be_silent(&self, number: usize) -> bool {
+        self.repaired.contains_key(&number) || self.unsure.contains(&number)
     }
 
     /// How often each status was answered; `None` is no answer.
