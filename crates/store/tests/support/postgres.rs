@@ -200,8 +200,10 @@ impl Server {
     /// Stops it without its knowing, like a host that hangs, or lets it go on.
     pub(crate) fn freeze(&self, frozen: bool) {
         let name = if frozen { "-STOP" } else { "-CONT" };
-        for pid in descendants(self.pid()) {
-            signal(name, pid);
+        let pid = self.pid();
+        signal(name, pid);
+        for child in descendants(pid) {
+            try_signal(name, child);
         }
     }
 
@@ -371,8 +373,15 @@ fn free_port() -> u16 {
 }
 
 fn signal(name: &str, pid: u32) {
-    let sent = Command::new("kill").args([name, &pid.to_string()]).status();
-    assert!(sent.is_ok_and(|status| status.success()), "kill {name} {pid}");
+    assert!(try_signal(name, pid), "kill {name} {pid}");
+}
+
+/// The same for one that may have ended meanwhile, as the server of a client that left does; answers
+/// whether it was there.
+fn try_signal(name: &str, pid: u32) -> bool {
+    let mut kill = Command::new("kill");
+    let sent = kill.args([name, &pid.to_string()]).stderr(Stdio::null()).status();
+    sent.is_ok_and(|status| status.success())
 }
 
 /// A process and everything it started.
