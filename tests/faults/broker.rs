@@ -178,7 +178,14 @@ async fn an_empty_broker_takes_over_from_one_that_is_gone_for_good() {
     stage.mail.cut();
     let to_old = Toxic { hold: true, ..Toxic::default() };
     stage.broker.set(Toxics { up: to_old, ..Toxics::default() });
-    load.goes_on(20).await;
+    let mut planned = 0;
+    loop {
+        load.goes_on(60).await;
+        let cases = stage.api().cases().await.len();
+        if cases == std::mem::replace(&mut planned, cases) {
+            break;
+        }
+    }
     old.kill().await;
     stage.broker.cut();
     stage.mail.heal();

@@ -71,8 +71,10 @@ impl Reconciler {
             }
             total += page;
             last_trouble = trouble.or(last_trouble);
-            // The fault is none of theirs: asking about all the others would be answered so too.
-            if total.accounts >= UNANSWERED {
+            // The fault is none of theirs: asking about all the others would be answered so too. A
+            // key of ours that is missing says nothing of the others.
+            let is_ours = matches!(last_trouble, Some(RoundError::Store(StoreError::Sealed(_))));
+            if total.accounts >= UNANSWERED && !is_ours {
                 last_trouble = answered_at_all(&total, last_trouble)?;
             }
         }
@@ -92,8 +94,7 @@ impl Reconciler {
                 tally.accounts = 1;
                 tally.accounts_refused = 1;
                 round.fails(Subject::Account(account_ref.clone()), &error);
-                // A fault of our own keys says nothing of Cobalt: the others are asked about.
-                return Ok(Asked { tally, trouble: None });
+                return Ok(Asked { tally, trouble: Some(error.into()) });
             }
             Err(error) => return Err(error.into()),
         };
