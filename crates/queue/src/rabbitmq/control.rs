@@ -1,6 +1,6 @@
-//! The connection for what neither publishes nor consumes: declaring, counting, and looking at
-//! the dead letters. One is kept and used by one task at a time, so that counting every few
-//! seconds does not connect every few seconds, and two operators' looks do not meet.
+//! The connection for what neither publishes nor consumes: declaring, counting, and, over one of
+//! its own, looking at the dead letters. One is kept and used by one task at a time, so that
+//! counting every few seconds does not connect every few seconds.
 
 use super::link::{Dialer, Link};
 use crate::QueueError;

@@ -31,12 +31,17 @@ const ONE_AT_A_TIME: Duration = Duration::from_secs(1);
 
 /// The dead letters of a broker.
 pub(crate) struct RabbitDeadLetters {
+    /// For counting.
     control: Arc<Control>,
+    /// For looking, one connection a look: nothing else of this process waits until all letters are
+    /// looked through.
+    looking: Control,
 }
 
 impl RabbitDeadLetters {
     pub(crate) fn new(control: Arc<Control>) -> Self {
-        Self { control }
+        let looking = Control::new(Arc::clone(&control.dialer));
+        Self { control, looking }
     }
 
     /// A connection that alone looks at the letters until [`Self::looked`], or until it ends. Waits
@@ -45,7 +50,7 @@ impl RabbitDeadLetters {
         let claim = self.control.dialer.topology.owner_queue(LOOKING);
         let give_up = Instant::now() + GHOST;
         loop {
-            let control = self.control.link().await?;
+            let control = self.looking.link().await?;
             match control.link.declare_owned(&claim).await {
                 Ok(()) => return Ok(control),
                 Err(QueueError::Taken { .. }) if Instant::now() < give_up => {}
@@ -57,7 +62,7 @@ impl RabbitDeadLetters {
                 }
                 Err(error) => return Err(error),
             }
-            // A refusal costs the channel. Others may use the connection meanwhile.
+            // A refusal costs the channel.
             drop(control);
             tokio::time::sleep(ONE_AT_A_TIME).await;
         }
@@ -67,9 +72,7 @@ impl RabbitDeadLetters {
     async fn looked(&self, control: InUse<'_>) -> Result<(), QueueError> {
         give_back(&control.link).await?;
         let claim = self.control.dialer.topology.owner_queue(LOOKING);
-        control.link.delete_owned(&claim).await?;
-        control.keep();
-        Ok(())
+        control.link.delete_owned(&claim).await
     }
 
     /// Takes every letter in hand, and shows each, oldest first.

@@ -55,11 +55,9 @@ impl RabbitQueue {
         Ownership::claim(&self.dialer, what).await
     }
 
-    /// The dead letters, for whoever replays some of them without an operator. Over a connection of
-    /// its own: nothing else that this process asks for waits until all are looked through.
+    /// The dead letters, for whoever replays some of them without an operator.
     pub fn auto_replay(&self) -> Box<dyn AutoReplay> {
-        let control = Control::new(Arc::clone(&self.dialer));
-        Box::new(RabbitDeadLetters::new(Arc::new(control)))
+        Box::new(self.letters())
     }
 
     fn letters(&self) -> RabbitDeadLetters {
