@@ -129,8 +129,7 @@ async fn an_account_that_breaks_again_is_heard_of_by_a_receiver_ten_minutes_behi
     let sender = Sender::new(&format!("http://{}", stage.corner.receiver));
     let breaks = async |event_id: &str| {
         let event = login_required_at(event_id, &account(0), Timestamp::now());
-        let accepted = async || (sender.post(&event).await == Some(202)).then_some(());
-        eventually("the event to be accepted", accepted).await;
+        sender.until_accepted(&event).await;
     };
     breaks("evt-first").await;
     stage.corner.inbox.wait_for(1).await;

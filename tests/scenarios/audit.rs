@@ -1,29 +1,8 @@
 //! An audit beside running processes: green after the main job, red and to the point once a row
 //! has been tampered with; and a dead notification that is replayed once, on record.
 
-use relink_tests::{Api, Corner, Engines, Relink, Sender, eventually, login_required};
+use relink_tests::{Api, Corner, Engines, ONE_STEP, Relink, Sender, eventually, login_required};
 use serde_json::Value;
-
-const ONE_STEP: &str = r#"
-[policy]
-settle = "0s"
-[[policy.steps]]
-id = "first"
-at = "0s"
-to = "user"
-channels = ["email"]
-"#;
-
-fn deploy(corner: &Corner, engines: Engines) -> Vec<Relink> {
-    match engines {
-        Engines::Embedded => vec![corner.start(&["run"])],
-        Engines::Servers => {
-            let migrated = Relink::output(&corner.config(), &["migrate"]);
-            assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
-            ["receive", "work", "web"].map(|role| corner.start(&[role])).into()
-        }
-    }
-}
 
 /// Exit code, standard output, standard error.
 fn relink(corner: &Corner, arguments: &[&str]) -> (Option<i32>, String, String) {
@@ -44,15 +23,12 @@ fn result(report: &Value, id: &str) -> String {
 }
 
 async fn sent(corner: &Corner, engines: Engines) -> Vec<Relink> {
-    let processes = deploy(corner, engines);
+    let processes = corner.deploy(engines);
     let api = Api::new(corner);
     api.register("clinic_1", 143).await;
     let sender = Sender::new(&format!("http://{}", corner.receiver));
     let event = login_required("evt-1", "clinic_1");
-    eventually("the receiver to accept", || async {
-        (sender.post(&event).await == Some(202)).then_some(())
-    })
-    .await;
+    sender.until_accepted(&event).await;
     corner.inbox.wait_for(1).await;
     eventually("the outcome", || async {
         let attempts = api.attempts().await;

@@ -4,46 +4,15 @@
 use relink_core::Timestamp;
 use relink_core::time::since;
 use relink_sandbox::{MailFault, Phase};
-use relink_tests::{Api, Corner, Engines, Proxy, Relink, Sender, eventually, login_required};
+use relink_tests::{Api, Corner, Engines, ONE_STEP, Proxy, Relink, eventually};
 use serde_json::Value;
 use std::collections::BTreeSet;
-
-const ONE_STEP: &str = r#"
-[policy]
-settle = "0s"
-[[policy.steps]]
-id = "first"
-at = "0s"
-to = "user"
-channels = ["email"]
-"#;
 
 const PEOPLE: usize = 40;
 
 /// Sends at once; with the three faults that open the breaker, no more than this many attempts
 /// can meet an outage before it is noticed.
 const CONCURRENCY: usize = 4;
-
-/// Starts everything; answers the process that sends last.
-fn deploy(corner: &Corner, engines: Engines) -> Vec<Relink> {
-    match engines {
-        Engines::Embedded => vec![corner.start(&["run"])],
-        Engines::Servers => {
-            let migrated = Relink::output(&corner.config(), &["migrate"]);
-            assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
-            ["receive", "web", "work"].map(|role| corner.start(&[role])).into()
-        }
-    }
-}
-
-async fn report(corner: &Corner, account: &str) {
-    let sender = Sender::new(&format!("http://{}", corner.receiver));
-    let event = login_required(&format!("evt-{account}"), account);
-    eventually("the receiver to accept", || async {
-        (sender.post(&event).await == Some(202)).then_some(())
-    })
-    .await;
-}
 
 /// What the sending process says of its channels, once it says `wanted`.
 async fn says(worker: &Relink, wanted: &str) {
@@ -65,13 +34,13 @@ async fn an_outage(engines: Engines) {
     corner.reconfigure(&format!("port = {old}"), &format!("port = {new}"));
     corner.reconfigure("[email]\n", &format!("[email]\nconcurrency = {CONCURRENCY}\n"));
     wire.cut();
-    let processes = deploy(&corner, engines);
+    let processes = corner.deploy(engines);
     let worker = processes.last().unwrap();
     let api = Api::new(&corner);
     for number in 0..PEOPLE {
         let account = format!("clinic_{number}");
         api.register(&account, number).await;
-        report(&corner, &account).await;
+        corner.breaks(&account).await;
     }
     says(worker, "email: its provider is out of order").await;
     let (_, metrics) = worker.admin("/metrics").await.unwrap();
@@ -126,7 +95,7 @@ async fn a_refused_set_up_pauses_the_channel_and_pages() {
     let process = corner.start(&["run"]);
     let api = Api::new(&corner);
     api.register("clinic_1", 1).await;
-    report(&corner, "clinic_1").await;
+    corner.breaks("clinic_1").await;
     says(&process, "email: paused (credentials_refused): mend [email.smtp]").await;
     let (_, metrics) = process.admin("/metrics").await.unwrap();
     assert!(metrics.contains("relink_channel_paused{channel=\"email\"} 1"), "{metrics}");

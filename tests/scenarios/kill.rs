@@ -3,22 +3,12 @@
 //! at any moment instead, they leave no doubt at all.
 
 use relink_sandbox::Caught;
-use relink_tests::{Api, Corner, Engines, Relink, Sender, eventually, login_required};
+use relink_tests::{Api, Corner, Engines, ONE_STEP, Relink, Sender, eventually, login_required};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
-
-const ONE_STEP: &str = r#"
-[policy]
-settle = "0s"
-[[policy.steps]]
-id = "first"
-at = "0s"
-to = "user"
-channels = ["email"]
-"#;
 
 const EVENTS_A_SECOND: u64 = 200;
 const SECONDS: u64 = 12;
@@ -125,16 +115,11 @@ async fn at_rest(corner: &Corner, api: &Api) -> Option<BTreeMap<usize, Told>> {
 
 async fn ended_in_turn(engines: Engines, roles: &[&'static str], end: End) {
     let corner = Corner::new(engines, ONE_STEP).await;
-    if engines == Engines::Servers {
-        let migrated = Relink::output(&corner.config(), &["migrate"]);
-        assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
-    }
     let accounts = usize::try_from(EVENTS_A_SECOND * SECONDS).unwrap();
     let file = corner.folder.path().join("accounts.jsonl");
     std::fs::write(&file, (0..accounts).map(account_line).collect::<String>()).unwrap();
     // `run` makes its own schema; the import needs it before.
-    let migrated = Relink::output(&corner.config(), &["migrate"]);
-    assert!(migrated.status.success());
+    corner.migrate();
     let imported =
         Relink::output(&corner.config(), &["accounts", "import", file.to_str().unwrap()]);
     assert!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));

@@ -3,7 +3,7 @@
 
 use relink_core::account::Channel;
 use relink_http::Method;
-use relink_tests::{Api, Corner, Engines, Relink, Sender, eventually, login_required};
+use relink_tests::{Api, Corner, Engines, Sender, eventually, login_required};
 use serde_json::Value;
 
 const TWO_STEPS: &str = r#"
@@ -26,29 +26,14 @@ const A_DAY_APART: &str = r#"
 settle = "0s"
 "#;
 
-/// The processes of a deployment.
-fn deploy(corner: &Corner, engines: Engines) -> Vec<Relink> {
-    match engines {
-        Engines::Embedded => vec![corner.start(&["run"])],
-        Engines::Servers => {
-            let migrated = Relink::output(&corner.config(), &["migrate"]);
-            assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
-            ["receive", "work", "web"].map(|role| corner.start(&[role])).into()
-        }
-    }
-}
-
 async fn one_webhook(engines: Engines) {
     let corner = Corner::new(engines, TWO_STEPS).await;
-    let processes = deploy(&corner, engines);
+    let processes = corner.deploy(engines);
     let api = Api::new(&corner);
     api.register("clinic_1", 143).await;
     let sender = Sender::new(&format!("http://{}", corner.receiver));
     let event = login_required("550e8400-e29b-41d4-a716-446655440030", "clinic_1");
-    eventually("the receiver to accept", || async {
-        (sender.post(&event).await == Some(202)).then_some(())
-    })
-    .await;
+    sender.until_accepted(&event).await;
 
     let caught = corner.inbox.wait_for(2).await;
     let channels: Vec<Channel> = caught.iter().map(|caught| caught.channel).collect();
@@ -116,10 +101,7 @@ async fn a_repair_silences_what_is_planned_and_an_unknown_account_waits_for_its_
     let api = Api::new(&corner);
     let sender = Sender::new(&format!("http://{}", corner.receiver));
     let event = login_required("evt-1", "clinic_1");
-    eventually("the receiver to accept", || async {
-        (sender.post(&event).await == Some(202)).then_some(())
-    })
-    .await;
+    sender.until_accepted(&event).await;
     let held = eventually("a held case", || async {
         let (_, page) = api.call(Method::GET, "/v1/cases?open=true", None).await?;
         page["cases"].get(0).cloned()

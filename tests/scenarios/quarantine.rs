@@ -4,21 +4,11 @@
 use relink_core::Timestamp;
 use relink_http::Method;
 use relink_tests::{
-    Api, Corner, Engines, Relink, Sender, WEBHOOK_SECRET, eventually, login_required,
+    Api, Corner, Engines, ONE_STEP, Relink, Sender, WEBHOOK_SECRET, eventually, login_required,
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-
-const ONE_STEP: &str = r#"
-[policy]
-settle = "0s"
-[[policy.steps]]
-id = "first"
-at = "0s"
-to = "user"
-channels = ["email"]
-"#;
 
 const EVENTS: usize = 20;
 

@@ -5,21 +5,11 @@ use relink_core::Timestamp;
 use relink_core::time::earlier;
 use relink_sandbox::{Listing, PretendCobalt};
 use relink_tests::{
-    Api, Corner, Engines, Relink, Sender, WEBHOOK_SECRET, eventually, login_required,
+    Api, Corner, Engines, ONE_STEP, Relink, Sender, WEBHOOK_SECRET, eventually, login_required,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
-
-const ONE_STEP: &str = r#"
-[policy]
-settle = "0s"
-[[policy.steps]]
-id = "first"
-at = "0s"
-to = "user"
-channels = ["email"]
-"#;
 
 const KIND: &str = "access_token.login_required";
 
@@ -148,12 +138,7 @@ async fn with_webhooks_before_and_after_nobody_is_told_twice() {
     let post = |n: usize| {
         let event = login_required(&format!("evt-{n}"), &format!("account-{n}"));
         let sender = &sender;
-        async move {
-            eventually("the receiver to accept", || async {
-                (sender.post(&event).await == Some(202)).then_some(())
-            })
-            .await;
-        }
+        async move { sender.until_accepted(&event).await }
     };
     for n in 0..EVENTS / 4 {
         post(n).await;

@@ -22,6 +22,7 @@ mod cluster;
 mod corner;
 #[path = "../../crates/receiver/tests/it/support/corpus.rs"]
 mod corpus;
+mod deploy;
 mod ledger;
 mod load;
 mod memory;
@@ -43,6 +44,7 @@ pub use checker::Verdict;
 pub use clock::FakeClock;
 pub use cluster::Cluster;
 pub use corner::{Corner, Engines, Servers, postgres_address};
+pub use deploy::ONE_STEP;
 pub use ledger::{Ledger, Told};
 pub use load::{Channels, Load, Rate, account};
 pub use memory::ScarceMemory;

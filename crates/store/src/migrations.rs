@@ -19,6 +19,26 @@ pub(crate) struct Migration {
     pub(crate) sql: &'static str,
 }
 
+/// A step of one engine's schema, from its file in `migrations/`.
+macro_rules! migration {
+    ($engine:literal, $version:literal, $name:literal) => {
+        $crate::migrations::Migration {
+            version: $version,
+            name: $name,
+            sql: include_str!(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/migrations/",
+                $engine,
+                "/",
+                $name,
+                ".sql"
+            )),
+        }
+    };
+}
+
+pub(crate) use migration;
+
 impl Migration {
     pub(crate) fn checksum(&self) -> String {
         sha256_hex(self.sql.as_bytes())

@@ -3,7 +3,9 @@
 
 use super::error::Failure;
 use super::transaction::{NOW, Transaction, query};
-use crate::migrations::{AppliedMigration, Migration, Past, is_ahead, pending, up_to_date};
+use crate::migrations::{
+    AppliedMigration, Migration, Past, is_ahead, migration, pending, up_to_date,
+};
 use relink_core::time::to_millis;
 use std::time::Duration;
 use tokio_postgres::Row;
@@ -13,31 +15,11 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Every migration, oldest first; numbers rise and may leave gaps.
 const MIGRATIONS: &[Migration] = &[
-    Migration {
-        version: 1,
-        name: "0001_initial",
-        sql: include_str!("../../migrations/postgres/0001_initial.sql"),
-    },
-    Migration {
-        version: 2,
-        name: "0002_marks",
-        sql: include_str!("../../migrations/postgres/0002_marks.sql"),
-    },
-    Migration {
-        version: 3,
-        name: "0003_audit",
-        sql: include_str!("../../migrations/postgres/0003_audit.sql"),
-    },
-    Migration {
-        version: 4,
-        name: "0004_compatibility",
-        sql: include_str!("../../migrations/postgres/0004_compatibility.sql"),
-    },
-    Migration {
-        version: 5,
-        name: "0005_arrears",
-        sql: include_str!("../../migrations/postgres/0005_arrears.sql"),
-    },
+    migration!("postgres", 1, "0001_initial"),
+    migration!("postgres", 2, "0002_marks"),
+    migration!("postgres", 3, "0003_audit"),
+    migration!("postgres", 4, "0004_compatibility"),
+    migration!("postgres", 5, "0005_arrears"),
 ];
 
 /// Applies what is missing; answers the names applied now.

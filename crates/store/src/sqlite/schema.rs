@@ -3,38 +3,20 @@
 use super::read::{all, value};
 use super::write::execute;
 use crate::StoreError;
-use crate::migrations::{AppliedMigration, Migration, Past, is_ahead, pending, up_to_date};
+use crate::migrations::{
+    AppliedMigration, Migration, Past, is_ahead, migration, pending, up_to_date,
+};
 use relink_core::Timestamp;
 use relink_core::time::to_millis;
 use rusqlite::{Connection, params};
 
 /// Every migration, oldest first; numbers rise and may leave gaps.
 const MIGRATIONS: &[Migration] = &[
-    Migration {
-        version: 1,
-        name: "0001_initial",
-        sql: include_str!("../../migrations/sqlite/0001_initial.sql"),
-    },
-    Migration {
-        version: 2,
-        name: "0002_marks",
-        sql: include_str!("../../migrations/sqlite/0002_marks.sql"),
-    },
-    Migration {
-        version: 3,
-        name: "0003_audit",
-        sql: include_str!("../../migrations/sqlite/0003_audit.sql"),
-    },
-    Migration {
-        version: 4,
-        name: "0004_compatibility",
-        sql: include_str!("../../migrations/sqlite/0004_compatibility.sql"),
-    },
-    Migration {
-        version: 5,
-        name: "0005_arrears",
-        sql: include_str!("../../migrations/sqlite/0005_arrears.sql"),
-    },
+    migration!("sqlite", 1, "0001_initial"),
+    migration!("sqlite", 2, "0002_marks"),
+    migration!("sqlite", 3, "0003_audit"),
+    migration!("sqlite", 4, "0004_compatibility"),
+    migration!("sqlite", 5, "0005_arrears"),
 ];
 
 /// Applies what is missing; answers the names of what it applied.
