@@ -253,3 +253,13 @@ async fn a_token_that_no_key_opens_costs_no_other_account() {
     assert_eq!((tally.accounts, tally.accounts_refused, tally.found), (2, 1, 1));
     world.store.check().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_missing_key_of_ours_hides_nobody_behind_those_that_it_sealed() {
+    let world = World::new().await;
+    let list = by_account(&world, 601).await;
+    world.store.fail("access_token", 520, &StoreError::Sealed("on purpose".into()));
+    let tally = world.round(&world.reconciler(&list)).await;
+    assert_eq!((tally.accounts, tally.accounts_refused), (601, 520));
+    assert_eq!(list.pages().len(), 1 + 81);
+}
