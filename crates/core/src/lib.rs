@@ -18,6 +18,7 @@ pub mod notification;
 pub mod operator_log;
 pub mod policy;
 pub mod signal;
+pub mod visit;
 
 pub mod arrears;
 pub mod breaker;

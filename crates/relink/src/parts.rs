@@ -174,6 +174,17 @@ pub(crate) fn cobalt_client(config: &Config) -> Result<CobaltClient, Failure> {
         .map_err(|error| Failure::config(crate::failure::chain(&error)))
 }
 
+/// The same for roles that do without: `None`, and a word in the log, when there are no credentials.
+pub(crate) fn cobalt_if_configured(config: &Config) -> Result<Option<CobaltClient>, Failure> {
+    if config.cobalt.has_credentials() {
+        return cobalt_client(config).map(Some);
+    }
+    tracing::warn!(
+        "cobalt.client_id and cobalt.client_secret are not set: nobody can be handed to Link, and no repair is noticed"
+    );
+    Ok(None)
+}
+
 /// What sends email.
 pub(crate) fn email_sender(config: &Config) -> Result<EmailSender, Failure> {
     let Config { email, instance, .. } = config;

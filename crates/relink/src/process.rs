@@ -18,7 +18,7 @@ use relink_queue::QueueError;
 use relink_queue::log::SegmentLog;
 use relink_receiver::{Parts, Receiver};
 use relink_store::{Store, StoreError};
-use relink_web::Web;
+use relink_web::{Parts as WebParts, Web};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -100,8 +100,9 @@ impl Process {
                 let wanted = Wanted { purpose: Purpose::Web, address, shared };
                 let listener = ports.open(wanted).await?;
                 let metrics = relink_web::Metrics::register(&mut registry);
-                let (keys, name) = (config.api_keys.clone(), &config.instance.name);
-                Some((Web::build(Arc::clone(store), keys, name, metrics), listener))
+                let cobalt = parts::cobalt_if_configured(&config)?;
+                let parts = WebParts { store: Arc::clone(store), config: &config, cobalt, metrics };
+                Some((Web::build(parts), listener))
             }
             Some(_) | None => None,
         };

@@ -10,6 +10,7 @@
 //! into them, so that they share one commit.
 
 mod audit;
+mod coming_back;
 mod deliver;
 mod error;
 mod operator;
@@ -33,6 +34,9 @@ pub use audit::{
     AuditRequest, AuditStore, Audited, Found, LATE_AFTER, StoreCheck, UNCLAIMED_AFTER,
 };
 pub use clock::Clock;
+pub use coming_back::{
+    AccountAtHand, ComingBackStore, Door, MINTS_COUNTED_OVER, Proof, Proven, WayBack,
+};
 pub use deliver::{
     Begin, BeginRequest, DeliveryStore, FinishRequest, Finished, LookUpRequest, OpenAttempt,
 };

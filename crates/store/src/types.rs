@@ -1,6 +1,6 @@
 //! The interface that both databases keep, and the rows that come out of it.
 
-use crate::{AuditStore, DeliveryStore, MarkStore, OperatorStore, StoreError};
+use crate::{AuditStore, ComingBackStore, DeliveryStore, MarkStore, OperatorStore, StoreError};
 use relink_core::Timestamp;
 use relink_core::account::{Account, AccountUpsert, Channel};
 use relink_core::attempt::{OutcomeKind, Reason};
@@ -11,6 +11,7 @@ use relink_core::notification::{NonSend, Notification};
 use relink_core::plan::SignalResult;
 use relink_core::signal::{KnownEvent, Signal};
 use relink_core::trace::TraceContext;
+use relink_core::visit::Visit;
 use serde::Serialize;
 use std::time::Duration;
 
@@ -234,6 +235,8 @@ pub struct CaseHistory {
     pub attempts: Vec<AttemptRow>,
     /// Its non-sends.
     pub non_sends: Vec<NonSendRow>,
+    /// What people who came back did.
+    pub visits: Vec<Visit>,
 }
 
 /// Cases, for the API, the command line and the console.
@@ -352,6 +355,7 @@ pub trait Store:
     + OperatorStore
     + AuditStore
     + MarkStore
+    + ComingBackStore
 {
     /// Brings the schema up to this release. Safe to call from several processes at once.
     /// Answers the versions applied now.

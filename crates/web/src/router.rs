@@ -11,7 +11,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post, put};
 use hyper::header::AUTHORIZATION;
 use hyper_util::service::TowerToHyperService;
-use relink_config::{ApiKey, ApiRole, authenticate};
+use relink_cobalt::CobaltClient;
+use relink_config::{ApiKey, ApiRole, Config, authenticate};
 use relink_core::id::OperatorId;
 use relink_http::listener::Listener;
 use relink_http::server::{Limits, serve};
@@ -27,6 +28,20 @@ pub(crate) struct Shared {
     pub(crate) page: Arc<page::LinkPage>,
     keys: Arc<[ApiKey]>,
     pub(crate) metrics: Metrics,
+    /// `None` without credentials for it.
+    pub(crate) cobalt: Option<Arc<CobaltClient>>,
+}
+
+/// What the web role is built from.
+pub struct Parts<'a> {
+    /// Everything it shows and changes.
+    pub store: Arc<dyn Store>,
+    /// The keys, and what pages are made of.
+    pub config: &'a Config,
+    /// What asks Cobalt; without it nobody can be handed to Link.
+    pub cobalt: Option<CobaltClient>,
+    /// What is counted.
+    pub metrics: Metrics,
 }
 
 /// The web role.
@@ -73,17 +88,14 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 
 impl Web {
     /// Builds the routes.
-    pub fn build(
-        store: Arc<dyn Store>,
-        keys: Vec<ApiKey>,
-        instance_name: &str,
-        metrics: Metrics,
-    ) -> Self {
+    pub fn build(parts: Parts<'_>) -> Self {
+        let Parts { store, config, cobalt, metrics } = parts;
         let shared = Shared {
             store,
-            page: Arc::new(page::LinkPage::new(instance_name)),
-            keys: keys.into(),
+            page: Arc::new(page::LinkPage::new(&config.instance.name)),
+            keys: config.api_keys.clone().into(),
             metrics,
+            cobalt: cobalt.map(Arc::new),
         };
         let app = table(app_routes())
             .route_layer(middleware::from_fn_with_state(shared.clone(), app_only));

@@ -25,10 +25,14 @@ pub struct Cobalt {
 }
 
 impl Cobalt {
+    /// Whether Cobalt can be asked at all.
+    pub fn has_credentials(&self) -> bool {
+        self.client_id.is_some() && self.client_secret.is_some()
+    }
+
     /// Whether Cobalt is asked for missed events: often enough, and with credentials.
     pub fn reconciles(&self) -> bool {
-        let credentials = self.client_id.is_some() && self.client_secret.is_some();
-        credentials && !self.reconcile_every.is_zero()
+        self.has_credentials() && !self.reconcile_every.is_zero()
     }
 }
 

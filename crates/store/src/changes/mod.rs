@@ -7,6 +7,7 @@
 mod account;
 mod begin;
 mod case;
+mod coming_back;
 mod finish;
 mod look_up;
 mod operate;
@@ -16,6 +17,7 @@ mod signal;
 pub(crate) use account::{PutSnapshot, Sealed, put_account_changes};
 pub(crate) use begin::{BeginSnapshot, begin_changes};
 pub(crate) use case::{close_changes, hold_changes};
+pub(crate) use coming_back::{proven_changes, visit_changes};
 pub(crate) use finish::{FinishSnapshot, finish_changes};
 pub(crate) use look_up::look_up_changes;
 pub(crate) use operate::{Replay, ReplaySnapshot, act_of, logged, replay_changes};
@@ -31,6 +33,7 @@ use relink_core::id::{AccountRef, CaseId, NotificationId};
 use relink_core::notification::{NewNotification, NonSend, Notification};
 use relink_core::operator_log::Entry;
 use relink_core::plan::Plan;
+use relink_core::visit::Visit;
 
 /// Rows to write, in the order of the fields; each list in its own order. Lists of several
 /// operations may be put behind one another with [`Writes::then`].
@@ -62,6 +65,10 @@ pub(crate) struct Writes {
     pub(crate) links: Vec<LinkWrite>,
     /// Insert, behind the last one.
     pub(crate) operator_log: Vec<Entry>,
+    /// Insert, up to a limit for each case.
+    pub(crate) visits: Vec<VisitWrite>,
+    /// Insert or replace: Cobalt is asked for the case at this moment, as for the first time.
+    pub(crate) rechecks: Vec<(CaseId, Timestamp)>,
 }
 
 /// An account to insert or replace.
@@ -103,6 +110,13 @@ pub(crate) struct AttemptResolution {
     pub(crate) provider_message_id: Option<String>,
 }
 
+/// A step of somebody who came back.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct VisitWrite {
+    pub(crate) case_id: CaseId,
+    pub(crate) visit: Visit,
+}
+
 /// The hash of a link and what it leads to.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct LinkWrite {
@@ -127,6 +141,8 @@ impl Writes {
             non_sends,
             links,
             operator_log,
+            visits,
+            rechecks,
         } = more;
         self.accounts.extend(accounts);
         self.deleted_accounts.extend(deleted_accounts);
@@ -141,6 +157,8 @@ impl Writes {
         self.non_sends.extend(non_sends);
         self.links.extend(links);
         self.operator_log.extend(operator_log);
+        self.visits.extend(visits);
+        self.rechecks.extend(rechecks);
     }
 
     fn plan(&mut self, case_id: CaseId, plan: Plan, now: Timestamp) {

@@ -50,13 +50,14 @@ async fn list(tx: &Transaction, filter: &CaseFilter) -> Result<Vec<Case>, Failur
 
 async fn history(tx: &Transaction, id: CaseId) -> Result<Option<CaseHistory>, Failure> {
     let id = id.to_string();
-    let [cases, signals, notifications, attempts, non_sends] = tx
+    let [cases, signals, notifications, attempts, non_sends, visits] = tx
         .snapshot([
             query(sql!("case"), &[&id]),
             query(sql!("signals_of_case"), &[&id]),
             query(sql!("notifications_of_case"), &[&id]),
             query(sql!("attempts_of_case"), &[&id]),
             query(sql!("non_sends_of_case"), &[&id]),
+            query(sql!("visits_of_case"), &[&id]),
         ])
         .await?;
     let Some(stored) = read::cases(&cases)?.pop() else { return Ok(None) };
@@ -67,6 +68,7 @@ async fn history(tx: &Transaction, id: CaseId) -> Result<Option<CaseHistory>, Fa
         notifications: notifications.into_iter().map(|stored| stored.notification).collect(),
         attempts: read::attempts(&attempts)?,
         non_sends: read::non_sends(&non_sends)?,
+        visits: read::visits(&visits)?,
     }))
 }
 

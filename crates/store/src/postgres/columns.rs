@@ -4,7 +4,7 @@
 use super::transaction::Query;
 use crate::rows::{
     AccountColumns, AttemptColumns, CaseColumns, ContactColumns, KnownColumns, LogColumns,
-    NonSendColumns, NotificationColumns, SignalColumns,
+    NonSendColumns, NotificationColumns, SignalColumns, VisitColumns,
 };
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Row};
@@ -235,5 +235,12 @@ columns! {
     NonSendArrays of NonSendColumns {
         case_id: String, notification_id: Option<String>, step: Option<String>,
         contact_id: Option<String>, at: i64, decision: String, reason: String,
+    }
+}
+columns! {
+    /// Arrays of `visits`.
+    VisitArrays of VisitColumns {
+        case_id: String, notification_id: Option<String>, at: i64, step: String, way: String,
+        visitor: String,
     }
 }

@@ -20,6 +20,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("postgres", 3, "0003_audit"),
     migration!("postgres", 4, "0004_compatibility"),
     migration!("postgres", 5, "0005_arrears"),
+    migration!("postgres", 6, "0006_coming_back"),
 ];
 
 /// Applies what is missing; answers the names applied now.

@@ -20,6 +20,7 @@ mod audit;
 mod batch;
 mod cases;
 mod columns;
+mod coming_back;
 mod connect;
 mod delivery;
 mod due;

@@ -6,11 +6,13 @@ use crate::changes::KnownSignal;
 use crate::rows::{
     AccountColumns, AttemptColumns, CaseColumns, ContactColumns, KnownColumns, LogColumns,
     NonSendColumns, NotificationColumns, SignalColumns, StoredCase, StoredNotification,
+    VisitColumns,
 };
 use crate::{AttemptRow, NonSendRow, SignalRow, StoreError, StoredAccount};
 use relink_core::account::Contact;
 use relink_core::id::{AccountRef, CaseId, ContactId};
 use relink_core::operator_log::Entry;
+use relink_core::visit::Visit;
 use std::collections::HashMap;
 use tokio_postgres::Row;
 
@@ -36,6 +38,10 @@ pub(super) fn signals(rows: &[Row]) -> Result<Vec<SignalRow>, Failure> {
 
 pub(super) fn non_sends(rows: &[Row]) -> Result<Vec<NonSendRow>, Failure> {
     all::<NonSendColumns, _>(rows)
+}
+
+pub(super) fn visits(rows: &[Row]) -> Result<Vec<Visit>, Failure> {
+    all::<VisitColumns, _>(rows)
 }
 
 pub(super) fn entries(rows: &[Row]) -> Result<Vec<Entry>, Failure> {

@@ -3,16 +3,18 @@
 use super::columns::{
     AccountArrays, AccountPutColumns, AttemptArrays, CaseArrays, ContactArrays, FinishArrays,
     FinishColumns, LinkArrays, LinkColumns, LogArrays, NonSendArrays, NotificationArrays,
-    ResolutionArrays, ResolutionColumns, SignalArrays,
+    ResolutionArrays, ResolutionColumns, SignalArrays, VisitArrays,
 };
 use super::error::Failure;
+use super::limit;
 use super::transaction::{Query, Transaction, query};
 use crate::changes::{AccountWrite, AttemptFinish, AttemptResolution, LinkWrite, Writes};
 use crate::rows::{
     AttemptColumns, CaseColumns, ContactColumns, LogColumns, NonSendColumns, NotificationColumns,
-    SignalColumns, StoredNotification,
+    SignalColumns, StoredNotification, VisitColumns,
 };
 use relink_core::time::to_millis;
+use relink_core::visit::MAX_VISITS;
 use std::collections::BTreeMap;
 
 /// Writes all of it and commits, in one round trip.
@@ -73,6 +75,12 @@ struct Rows {
     non_sends: NonSendArrays,
     links: LinkArrays,
     operator_log: LogArrays,
+    visits: VisitArrays,
+    /// Which of the visits are recorded however many there are.
+    always: Vec<bool>,
+    most_visits: i64,
+    recheck_cases: Vec<String>,
+    recheck_at: Vec<i64>,
 }
 
 impl From<Writes> for Rows {
@@ -99,6 +107,11 @@ impl From<Writes> for Rows {
             non_sends: w.non_sends.iter().map(|(id, row)| NonSendColumns::new(*id, row)).collect(),
             links: w.links.into_iter().map(link_columns).collect(),
             operator_log: w.operator_log.into_iter().map(LogColumns::from).collect(),
+            visits: w.visits.iter().map(VisitColumns::from).collect(),
+            always: w.visits.iter().map(|w| w.visit.step.is_always_recorded()).collect(),
+            most_visits: limit(MAX_VISITS),
+            recheck_cases: w.rechecks.iter().map(|(id, _)| id.to_string()).collect(),
+            recheck_at: w.rechecks.iter().map(|(_, at)| to_millis(*at)).collect(),
         }
     }
 }
@@ -124,10 +137,20 @@ impl Rows {
             self.non_sends.query(sql!("insert_non_sends"), &[]),
             self.links.query(sql!("insert_links"), &[]),
             self.operator_log.query(sql!("insert_operator_log"), &[]),
+            self.visits.query(sql!("insert_visits"), &[&self.always, &self.most_visits]),
+            self.rechecks(),
         ]
         .into_iter()
         .flatten()
         .collect()
+    }
+}
+
+impl Rows {
+    fn rechecks(&self) -> Option<Query<'_>> {
+        let Self { recheck_cases, recheck_at, .. } = self;
+        let some = !recheck_cases.is_empty();
+        some.then(|| query(sql!("put_rechecks"), &[recheck_cases, recheck_at]))
     }
 }
 

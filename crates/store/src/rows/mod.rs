@@ -8,6 +8,7 @@ mod case;
 mod notification;
 mod operator_log;
 mod signal;
+mod visit;
 
 pub(crate) use account::{AccountColumns, ContactColumns};
 pub(crate) use attempt::AttemptColumns;
@@ -15,6 +16,7 @@ pub(crate) use case::{CaseColumns, NonSendColumns, StoredCase};
 pub(crate) use notification::{NotificationColumns, StoredNotification};
 pub(crate) use operator_log::LogColumns;
 pub(crate) use signal::{KnownColumns, SignalColumns};
+pub(crate) use visit::VisitColumns;
 
 use crate::{Due, StoreError};
 use relink_core::Timestamp;

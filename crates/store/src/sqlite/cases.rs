@@ -2,7 +2,7 @@
 
 use super::read::{
     account, all, attempt_columns, case, case_columns, non_sends_of, notifications_of,
-    open_case_of, signals_of,
+    open_case_of, signals_of, visits_of,
 };
 use super::write::write;
 use super::{SqliteStore, limit};
@@ -82,6 +82,7 @@ fn history(connection: &Connection, id: CaseId) -> Result<Option<CaseHistory>, S
         notifications: notifications.into_iter().map(|stored| stored.notification).collect(),
         attempts: all(connection, sql, [id.to_string()], attempt_columns)?,
         non_sends: non_sends_of(connection, id)?,
+        visits: visits_of(connection, id)?,
         case,
     }))
 }

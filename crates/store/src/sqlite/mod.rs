@@ -8,6 +8,7 @@
 mod accounts;
 mod audit;
 mod cases;
+mod coming_back;
 mod connection;
 mod delivery;
 mod due;

@@ -1,12 +1,14 @@
 //! Rows out of SQLite. Columns are taken in the order in which the queries list them.
 
+use crate::changes::Sealed;
 use crate::rows::{
     AccountColumns, AttemptColumns, CaseColumns, ContactColumns, LogColumns, NonSendColumns,
-    NotificationColumns, SignalColumns, StoredCase, StoredNotification,
+    NotificationColumns, SignalColumns, StoredCase, StoredNotification, VisitColumns,
 };
 use crate::{AttemptRow, NonSendRow, SignalRow, StoreError, StoredAccount};
 use relink_core::account::Contact;
 use relink_core::id::{AccountRef, CaseId, ContactId, NotificationId};
+use relink_core::visit::Visit;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 /// The one row of `sql`, if there is one.
@@ -129,6 +131,29 @@ pub(super) fn signals_of(
     all(connection, sql, [case.to_string()], signal_columns)
 }
 
+pub(super) fn visits_of(connection: &Connection, case: CaseId) -> Result<Vec<Visit>, StoreError> {
+    let sql = include_str!("../../queries/sqlite/visits_of_case.sql");
+    all(connection, sql, [case.to_string()], visit_columns)
+}
+
+/// What Cobalt is asked with, and the token it waits for.
+pub(super) fn account_sealed(
+    connection: &Connection,
+    account_ref: &AccountRef,
+) -> Result<Option<(UserAndOrg, Sealed)>, StoreError> {
+    let sql = include_str!("../../queries/sqlite/account_sealed.sql");
+    one(connection, sql, [account_ref.as_str()], |row| {
+        let who = UserAndOrg { user_id: row.get(0)?, org_id: row.get(1)? };
+        Ok((who, Sealed { key: row.get(2)?, bytes: row.get(3)? }))
+    })
+}
+
+/// Whose account it is.
+pub(super) struct UserAndOrg {
+    pub(super) user_id: String,
+    pub(super) org_id: String,
+}
+
 pub(super) fn case_columns(row: &Row<'_>) -> rusqlite::Result<CaseColumns> {
     Ok(CaseColumns {
         case_id: row.get(0)?,
@@ -241,6 +266,17 @@ fn non_send_columns(row: &Row<'_>) -> rusqlite::Result<NonSendColumns> {
         at: row.get(4)?,
         decision: row.get(5)?,
         reason: row.get(6)?,
+    })
+}
+
+fn visit_columns(row: &Row<'_>) -> rusqlite::Result<VisitColumns> {
+    Ok(VisitColumns {
+        case_id: row.get(0)?,
+        notification_id: row.get(1)?,
+        at: row.get(2)?,
+        step: row.get(3)?,
+        way: row.get(4)?,
+        visitor: row.get(5)?,
     })
 }
 

@@ -17,6 +17,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("sqlite", 3, "0003_audit"),
     migration!("sqlite", 4, "0004_compatibility"),
     migration!("sqlite", 5, "0005_arrears"),
+    migration!("sqlite", 6, "0006_coming_back"),
 ];
 
 /// Applies what is missing; answers the names of what it applied.

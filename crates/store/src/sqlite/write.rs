@@ -1,15 +1,17 @@
 //! Executes what `changes` decided, in the order it is listed there. Decides nothing.
 
+use super::limit;
 use crate::StoreError;
 use crate::changes::{
-    AccountWrite, AttemptFinish, AttemptResolution, LinkWrite, SignalWrite, Writes,
+    AccountWrite, AttemptFinish, AttemptResolution, LinkWrite, SignalWrite, VisitWrite, Writes,
 };
 use crate::rows::{
     AttemptColumns, CaseColumns, ContactColumns, LogColumns, NonSendColumns, NotificationColumns,
-    SignalColumns, StoredNotification,
+    SignalColumns, StoredNotification, VisitColumns,
 };
 use relink_core::Timestamp;
 use relink_core::time::to_millis;
+use relink_core::visit::MAX_VISITS;
 use rusqlite::{Connection, Params, params};
 
 /// Writes everything, or fails having written a part, which the caller's savepoint undoes.
@@ -54,6 +56,13 @@ pub(super) fn write(connection: &Connection, writes: &Writes) -> Result<(), Stor
     }
     for entry in &writes.operator_log {
         insert_entry(connection, LogColumns::from(entry.clone()))?;
+    }
+    for visit in &writes.visits {
+        insert_visit(connection, visit)?;
+    }
+    for (case_id, at) in &writes.rechecks {
+        let sql = include_str!("../../queries/sqlite/put_recheck.sql");
+        execute(connection, sql, params![case_id.to_string(), to_millis(*at)])?;
     }
     Ok(())
 }
@@ -270,4 +279,11 @@ fn insert_non_send(connection: &Connection, n: NonSendColumns) -> Result<usize, 
     let row =
         params![n.case_id, n.notification_id, n.step, n.contact_id, n.at, n.decision, n.reason];
     execute(connection, include_str!("../../queries/sqlite/insert_non_send.sql"), row)
+}
+
+fn insert_visit(connection: &Connection, write: &VisitWrite) -> Result<usize, StoreError> {
+    let v = VisitColumns::from(write);
+    let (always, most) = (write.visit.step.is_always_recorded(), limit(MAX_VISITS));
+    let row = params![v.case_id, v.notification_id, v.at, v.step, v.way, v.visitor, always, most];
+    execute(connection, include_str!("../../queries/sqlite/insert_visit.sql"), row)
 }

@@ -12,6 +12,7 @@
 mod accounts;
 mod audit;
 mod close;
+mod coming_back;
 mod delivery;
 mod doubt;
 mod due;

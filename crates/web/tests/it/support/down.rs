@@ -7,11 +7,13 @@ use relink_core::masked::Secret;
 use relink_core::notification::Notification;
 use relink_core::operator_log::{Act, Entry, Head};
 use relink_core::signal::{KnownEvent, Signal};
+use relink_core::visit::Visit;
 use relink_store::{
     AccountStore, Applied, AttemptFilter, AttemptRow, AuditRequest, AuditStore, Audited, Begin,
-    BeginRequest, CaseFilter, CaseHistory, CaseStore, DeliveryStore, Due, DueStore, FinishRequest,
-    Finished, InspectStore, LookUpRequest, Mark, MarkStore, OpenCase, Operated, OperatorAct,
-    OperatorStore, Progress, SignalStore, Store, StoreError, StoreStats, StoredAccount,
+    BeginRequest, CaseFilter, CaseHistory, CaseStore, ComingBackStore, DeliveryStore, Door, Due,
+    DueStore, FinishRequest, Finished, InspectStore, LookUpRequest, Mark, MarkStore, OpenCase,
+    Operated, OperatorAct, OperatorStore, Progress, Proof, Proven, SignalStore, Store, StoreError,
+    StoreStats, StoredAccount, WayBack,
 };
 use std::time::Duration;
 
@@ -48,6 +50,22 @@ impl MarkStore for Down {
         self.say()
     }
     async fn end_turn(&self, _: &str, _: &WorkerId, _: Option<&Progress>) -> Result<()> {
+        self.say()
+    }
+}
+
+#[async_trait::async_trait]
+impl ComingBackStore for Down {
+    async fn way_back(&self, _: &Door) -> Result<Option<WayBack>> {
+        self.say()
+    }
+    async fn note_visits(&self, _: CaseId, _: &[Visit]) -> Result<()> {
+        self.say()
+    }
+    async fn close_proven(&self, _: &Proof) -> Result<Proven> {
+        self.say()
+    }
+    async fn claim_rechecks(&self, _: usize) -> Result<Vec<CaseId>> {
         self.say()
     }
 }

@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request};
 use http_body_util::BodyExt as _;
 use prometheus_client::registry::Registry;
-use relink_config::{ApiKey, ApiRole};
+use relink_config::Config;
 use relink_core::account::{Channel, Role};
 use relink_core::attempt::Outcome;
 use relink_core::id::{AccountRef, CaseId, ContactId, EventId, NotificationId, StepId, WorkerId};
@@ -16,9 +16,10 @@ use relink_core::sender::Sent;
 use relink_core::signal::{Signal, SignalKind, SignalSource};
 use relink_core::time::from_millis;
 use relink_store::{Begin, BeginRequest, Clock, FinishRequest, OpenAttempt, SqliteStore, Store};
-use relink_web::{Metrics, Web};
+use relink_web::{Metrics, Parts, Web};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -100,12 +101,11 @@ impl World {
         clock: Arc<AtomicI64>,
         folder: tempfile::TempDir,
     ) -> Self {
-        let key =
-            |id: &str, role, secret| ApiKey { id: id.into(), role, secret: Secret::new(secret) };
-        let keys = vec![key("app", ApiRole::App, APP_KEY), key("ops", ApiRole::Ops, OPS_KEY)];
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
-        let web = Web::build(Arc::clone(&store), keys, instance, metrics);
+        let config = config(instance);
+        let web =
+            Web::build(Parts { store: Arc::clone(&store), config: &config, cobalt: None, metrics });
         Self { web, store, clock, registry, asked: Mutex::default(), _folder: folder }
     }
 
@@ -262,6 +262,34 @@ fn template(path: &str) -> Option<String> {
             && parts.iter().zip(&given).all(|(part, given)| part.starts_with('{') || part == given)
     };
     relink_web::openapi().paths.paths.into_keys().find(fits)
+}
+
+/// A configuration with both keys; `instance` may be anything a file can say.
+fn config(instance: &str) -> Config {
+    let name = Value::from(instance);
+    let text = format!(
+        r#"
+[instance]
+name = {name}
+public_url = "http://127.0.0.1:8081"
+[email]
+enabled = false
+[sms]
+enabled = false
+[[api.keys]]
+id = "app"
+role = "app"
+secret = {{ env = "APP_KEY" }}
+[[api.keys]]
+id = "ops"
+role = "ops"
+secret = {{ env = "OPS_KEY" }}
+"#
+    );
+    let secrets = [("APP_KEY", APP_KEY), ("OPS_KEY", OPS_KEY)];
+    let env: BTreeMap<String, String> =
+        secrets.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    Config::parse(&text, "a test", Path::new(""), &env).unwrap().config
 }
 
 fn rules() -> Rules {

@@ -8,11 +8,13 @@ use relink_core::masked::Secret;
 use relink_core::notification::Notification;
 use relink_core::operator_log::{Act, Entry, Head};
 use relink_core::signal::{KnownEvent, Signal};
+use relink_core::visit::Visit;
 use relink_store::{
     AccountStore, Applied, AttemptFilter, AttemptRow, AuditRequest, AuditStore, Audited, Begin,
-    BeginRequest, CaseFilter, CaseHistory, CaseStore, DeliveryStore, Due, DueStore, FinishRequest,
-    Finished, InspectStore, LookUpRequest, Mark, MarkStore, OpenCase, Operated, OperatorAct,
-    OperatorStore, Progress, SignalStore, Store, StoreError, StoreStats, StoredAccount,
+    BeginRequest, CaseFilter, CaseHistory, CaseStore, ComingBackStore, DeliveryStore, Door, Due,
+    DueStore, FinishRequest, Finished, InspectStore, LookUpRequest, Mark, MarkStore, OpenCase,
+    Operated, OperatorAct, OperatorStore, Progress, Proof, Proven, SignalStore, Store, StoreError,
+    StoreStats, StoredAccount, WayBack,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -121,6 +123,22 @@ impl MarkStore for ScriptedStore {
         progress: Option<&Progress>,
     ) -> Result<(), StoreError> {
         self.ask("end_turn", self.inner.end_turn(name, who, progress)).await
+    }
+}
+
+#[async_trait::async_trait]
+impl ComingBackStore for ScriptedStore {
+    async fn way_back(&self, door: &Door) -> Result<Option<WayBack>, StoreError> {
+        self.ask("way_back", self.inner.way_back(door)).await
+    }
+    async fn note_visits(&self, case_id: CaseId, visits: &[Visit]) -> Result<(), StoreError> {
+        self.ask("note_visits", self.inner.note_visits(case_id, visits)).await
+    }
+    async fn close_proven(&self, proof: &Proof) -> Result<Proven, StoreError> {
+        self.ask("close_proven", self.inner.close_proven(proof)).await
+    }
+    async fn claim_rechecks(&self, limit: usize) -> Result<Vec<CaseId>, StoreError> {
+        self.ask("claim_rechecks", self.inner.claim_rechecks(limit)).await
     }
 }
 

@@ -1,0 +1,1 @@
+SELECT count(*) FROM visits WHERE case_id = ?1 AND step = 'minted' AND at > ?2
