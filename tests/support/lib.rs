@@ -15,6 +15,7 @@
 
 mod api;
 mod audit;
+mod browser;
 mod cgroup;
 mod checker;
 mod clock;
@@ -29,6 +30,7 @@ mod memory;
 mod names;
 mod namespace;
 mod packet_filter;
+mod page_report;
 mod private;
 mod process;
 mod proxy;
@@ -39,6 +41,7 @@ mod stall;
 mod wait;
 
 pub use api::Api;
+pub use browser::{Browser, Screen};
 pub use cgroup::{Cgroup, Controller};
 pub use checker::Verdict;
 pub use clock::FakeClock;
@@ -51,6 +54,7 @@ pub use memory::ScarceMemory;
 pub use names::Names;
 pub use namespace::isolated;
 pub use packet_filter::PacketFilter;
+pub use page_report::{Finding, Loaded, accessibility, loaded};
 pub use private::{PrivateBroker, PrivatePostgres, private_servers};
 pub use process::{Relink, Supervision, raise_file_limit, relink_binary};
 pub use proxy::{Proxy, Toxic, Toxics};
