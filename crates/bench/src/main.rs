@@ -25,6 +25,7 @@ mod people;
 mod relay;
 
 mod outage;
+mod page;
 
 mod program;
 mod restart;
@@ -83,7 +84,9 @@ enum What {
     Restart(restart::Options),
     /// The receiver's answers while its broker is killed, frozen or blocked: two to three minutes.
     Outage(outage::Options),
-    /// All of them but `outage`, each with its defaults.
+    /// The first byte of the page behind a link, over a million open cases: some ten minutes.
+    Page(page::Options),
+    /// All of them but `outage` and `page`, each with its defaults.
     All,
 }
 
@@ -108,6 +111,7 @@ async fn run(args: &Args) -> anyhow::Result<Report> {
         What::Startup(options) => startup::measure(&workplace, options).await?,
         What::Restart(options) => restart::measure(&workplace, options).await?,
         What::Outage(options) => outage::measure(options).await?,
+        What::Page(options) => page::measure(&workplace, options).await?,
         What::All => all(&workplace).await?,
     };
     Ok(Report::new(before, machine::load()?, figures))

@@ -9,7 +9,6 @@ use relink_config::Config;
 use relink_core::account::{Channel, Role};
 use relink_core::attempt::Outcome;
 use relink_core::id::{AccountRef, CaseId, ContactId, EventId, NotificationId, StepId, WorkerId};
-use relink_core::masked::Secret;
 use relink_core::policy::{EnabledChannels, OnUnknown, Policy, Rules, Step};
 use relink_core::seal::{KEY_LEN, KeyRing, SealKey};
 use relink_core::sender::Sent;
