@@ -32,8 +32,8 @@ function message(m) {
 // told field by field, so that nothing on record is left out.
 const words = {
   signals: r => [r.applied_at, `signal ${r.kind} (${r.source}): ${r.result}`],
-  attempts: r => [r.started_at, `${r.channel} attempt ${r.number} to ${r.address}: ${r.outcome || 'under way'}${r.provider_code ? ` (${r.provider_code})` : ''}`],
-  non_sends: r => [r.at, `${r.step ? `step ${r.step}: ` : ''}${r.decision}, ${r.reason}`],
+  attempts: r => [r.started_at, `${r.channel} attempt ${r.number} to ${r.address}: ${r.outcome || 'under way'}` + (r.provider_code ? ` (${r.provider_code})` : '')],
+  non_sends: r => [r.at, (r.step ? `step ${r.step}: ` : '') + `${r.decision}, ${r.reason}`],
   notifications: () => null,
 };
 const isMoment = (name, value) => /(^|_)at$/.test(name) && !Number.isNaN(Date.parse(value));
@@ -51,13 +51,12 @@ function fieldByField(list, row) {
 }
 
 function happened(detail) {
-  const rows = [];
+  const { opened_at, closed_at, close_reason } = detail.case;
+  const rows = opened_at ? [[opened_at, 'case opened']] : [];
   for (const [list, items] of Object.entries(detail)) {
     if (!Array.isArray(items)) continue;
     for (const item of items) rows.push((words[list] || (row => fieldByField(list, row)))(item));
   }
-  const { opened_at, closed_at, close_reason } = detail.case;
-  if (opened_at) rows.push([opened_at, 'case opened']);
   if (closed_at) rows.push([closed_at, 'case closed: ' + plain(close_reason)]);
   return rows.filter(row => row && row[0]).sort((a, b) => new Date(a[0]) - new Date(b[0]));
 }

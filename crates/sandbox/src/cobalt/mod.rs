@@ -86,8 +86,10 @@ impl PretendCobalt {
         let api: Arc<Script<ApiFault>> = Arc::default();
         let faults = Arc::clone(&api);
         let links = lock(&world).links.clone();
-        let link_address = SocketAddr::new(address.ip(), 0);
-        let link_address = host_link(link_address, &links, &world, stop.clone()).await?;
+        let healed = Arc::clone(&world);
+        let repair = move |account_ref: &str| lock(&healed).set_broken(account_ref, false);
+        let beside = SocketAddr::new(address.ip(), 0);
+        let link_address = link::host(beside, stop.clone(), links.clone(), repair).await?;
         let address = spawn(address, stop, move |asked| {
             let answer = match faults.next() {
                 Some(fault) => faulty(fault),
@@ -242,23 +244,6 @@ impl PretendCobalt {
         let answer = client.call(Method::POST, &url, headers, body).await.ok()?;
         Some(answer.status.as_u16())
     }
-}
-
-/// Opens Link's own port. Who signs in there again repairs the account.
-async fn host_link(
-    address: SocketAddr,
-    links: &Links,
-    world: &Arc<Mutex<World>>,
-    stop: CancellationToken,
-) -> std::io::Result<SocketAddr> {
-    let (links, world) = (links.clone(), Arc::clone(world));
-    spawn(address, stop, move |asked| {
-        let answer = link::answer(&asked, &links, |account_ref| {
-            lock(&world).set_broken(account_ref, false);
-        });
-        async move { answer }
-    })
-    .await
 }
 
 /// An event as documented.

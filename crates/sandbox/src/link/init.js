@@ -23,8 +23,8 @@
     }, { src: address, title: 'Cobalt Link', referrerPolicy: 'no-referrer' });
     const close = make('button', {
       position: 'absolute', top: '0.5rem', right: '0.5rem', width: '2.75rem', height: '2.75rem',
-      border: '0', borderRadius: '50%', background: '#8883', color: 'inherit', font: '1.5rem/1 sans-serif',
-      cursor: 'pointer',
+      border: '1px solid #8888', borderRadius: '50%', background: '#fff', color: '#222',
+      font: '1.5rem/1 sans-serif', cursor: 'pointer',
     }, { type: 'button', textContent: '\u00d7' });
     close.setAttribute('aria-label', 'Close');
     dialog.append(frame, close);

@@ -13,7 +13,7 @@ mod visit;
 
 pub(crate) use links::Links;
 pub(crate) use minting::NoToken;
-pub(crate) use site::answer;
+pub(crate) use site::host;
 
 use std::time::Duration;
 

@@ -4,7 +4,7 @@
 use super::html::{Place, page};
 use super::links::Links;
 use super::visit::{Given, Screen};
-use crate::answer::{Asked, form};
+use crate::answer::{Asked, form, spawn};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{
@@ -12,11 +12,26 @@ use hyper::header::{
 };
 use hyper::{Method, Response, StatusCode};
 use relink_http::problem::with_type;
+use std::net::SocketAddr;
+use tokio_util::sync::CancellationToken;
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-/// Answers for Link's host. `repair` makes an account work again.
-pub(crate) fn answer(asked: &Asked, links: &Links, repair: impl Fn(&str)) -> Response<Full<Bytes>> {
+/// Listens on `address` until `stop`; `repair` makes an account work again.
+pub(crate) async fn host(
+    address: SocketAddr,
+    stop: CancellationToken,
+    links: Links,
+    repair: impl Fn(&str) + Send + Sync + 'static,
+) -> std::io::Result<SocketAddr> {
+    spawn(address, stop, move |asked| {
+        let answer = answer(&asked, &links, &repair);
+        async move { answer }
+    })
+    .await
+}
+
+fn answer(asked: &Asked, links: &Links, repair: impl Fn(&str)) -> Response<Full<Bytes>> {
     let response = match (&asked.method, asked.path.as_str()) {
         (&Method::GET, "/init.js") => script(links),
         (&Method::GET, "/page.js") => with_type(StatusCode::OK, SCRIPT, include_str!("page.js")),
