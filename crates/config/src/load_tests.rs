@@ -292,3 +292,26 @@ fn cobalt_is_asked_at_sensible_intervals_or_never() {
         "{error}"
     );
 }
+
+#[test]
+fn the_link_script_is_fetched_over_https_or_from_this_machine() {
+    let with = |url: &str| load(&format!("{LEAST}[cobalt]\nlink_script_url = \"{url}\"\n"));
+    for good in [
+        "https://link.usecobalt.com/init.js",
+        "http://127.0.0.1:4001/init.js",
+        "http://[::1]:4001/init.js",
+        "http://localhost:4001/init.js",
+    ] {
+        assert_eq!(with(good).unwrap().config.cobalt.link_script_url, good);
+    }
+    for bad in [
+        "http://link.usecobalt.com/init.js",
+        "http://192.0.2.1/init.js",
+        "https://link.usecobalt.com/init.js?v=1",
+        "//link.usecobalt.com/init.js",
+        "/init.js",
+    ] {
+        let fault = with(bad).unwrap_err().to_string();
+        assert!(fault.contains("cobalt.link_script_url"), "{bad}: {fault}");
+    }
+}

@@ -1,12 +1,14 @@
-//! The demo's page: break a login, watch the message arrive, see the case and its attempts, fix
-//! the login, see the case close. Reads Relink through its public API only, as any app would.
+//! The demo's page: break a login, watch the message arrive, follow its link, see the case with
+//! everything on it, and see it close. Reads Relink through its public API only, as any app would.
+//! Loads nothing from elsewhere.
 
 use crate::answer::{Asked, spawn};
 use crate::cobalt::PretendCobalt;
 use crate::inbox::Inbox;
+use crate::link::LinkBehaviour;
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONTENT_SECURITY_POLICY, HeaderMap, HeaderValue};
 use hyper::{Method, Response, StatusCode};
 use relink_core::masked::Secret;
 use relink_http::client::{HttpClient, Limits};
@@ -15,6 +17,10 @@ use serde_json::{Value, json as value};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+
+/// The page may load and ask what it comes with, and nothing else.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+    connect-src 'self'; img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// What the page needs to reach.
 #[derive(Debug, Clone)]
@@ -52,13 +58,26 @@ impl DemoPage {
 
     async fn answer(&self, asked: &Asked, client: &HttpClient) -> Response<Full<Bytes>> {
         match (&asked.method, asked.path.as_str()) {
-            (&Method::GET, "/") => {
-                with_type(StatusCode::OK, "text/html; charset=utf-8", include_str!("page.html"))
+            (&Method::GET, "/") => page(),
+            (&Method::GET, "/page.css") => {
+                with_type(StatusCode::OK, "text/css; charset=utf-8", include_str!("page.css"))
+            }
+            (&Method::GET, "/page.js") => {
+                with_type(StatusCode::OK, "text/javascript; charset=utf-8", include_str!("page.js"))
             }
             (&Method::GET, "/state") => json(StatusCode::OK, &self.state(client).await),
             (&Method::POST, "/break") => {
+                let asks = match asked.query("asks").as_deref() {
+                    Some("full") => LinkBehaviour::FullLogin,
+                    Some(_) | None => LinkBehaviour::OtpOnly,
+                };
+                self.cobalt.link_behaves_for(&self.account_ref, asks);
                 let posted = self.cobalt.break_login(&self.account_ref).await;
                 json(StatusCode::OK, &value!({ "status": posted.status }))
+            }
+            (&Method::POST, "/repair") => {
+                self.cobalt.repair_login(&self.account_ref);
+                json(StatusCode::OK, &value!({}))
             }
             (&Method::POST, "/fix") => {
                 self.cobalt.repair_login(&self.account_ref);
@@ -80,7 +99,15 @@ impl DemoPage {
                 cases.push(self.ask(client, Method::GET, &format!("/v1/cases/{id}")).await);
             }
         }
-        value!({ "account_ref": self.account_ref, "messages": self.inbox.all(), "cases": cases })
+        value!({
+            "account_ref": self.account_ref,
+            "cobalt": {
+                "works": self.cobalt.works(&self.account_ref),
+                "minted": self.cobalt.minted(&self.account_ref),
+            },
+            "messages": self.inbox.all(),
+            "cases": cases,
+        })
     }
 
     async fn ask(&self, client: &HttpClient, method: Method, path: &str) -> Value {
@@ -94,4 +121,10 @@ impl DemoPage {
             Err(error) => value!({ "error": error.to_string() }),
         }
     }
+}
+
+fn page() -> Response<Full<Bytes>> {
+    let mut page = with_type(StatusCode::OK, "text/html; charset=utf-8", include_str!("page.html"));
+    page.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    page
 }

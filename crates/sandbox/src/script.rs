@@ -21,6 +21,12 @@ impl<F> Script<F> {
 
     /// The fault for the message in hand.
     pub fn next(&self) -> Option<F> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+        self.next_if(|_| true)
+    }
+
+    /// The next fault, if it can strike here; otherwise it stays the next.
+    pub fn next_if(&self, strikes: impl FnOnce(&F) -> bool) -> Option<F> {
+        let mut faults = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        faults.pop_front_if(|fault| strikes(fault))
     }
 }

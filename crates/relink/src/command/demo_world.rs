@@ -62,6 +62,7 @@ impl World {
             mail: mail.address,
             twilio_url: &texts.url(),
             cobalt_url: &cobalt.url(),
+            link_script_url: &cobalt.link_script_url(),
             webhook_secret: &webhook_secret,
             key: &key,
         };
@@ -73,6 +74,7 @@ impl World {
         };
         let (receiver_url, web_url) = (url(addresses.receiver)?, url(addresses.web)?);
         cobalt.post_to(&format!("{receiver_url}/webhooks/cobalt"));
+        cobalt.call_back_to(&format!("{web_url}/r/back"));
         cobalt.add_account(ACCOUNT_REF, "sandbox-access-token");
         let page = DemoPage {
             cobalt: cobalt.clone(),
@@ -162,6 +164,7 @@ struct Settings<'a> {
     mail: SocketAddr,
     twilio_url: &'a str,
     cobalt_url: &'a str,
+    link_script_url: &'a str,
     webhook_secret: &'a Secret,
     key: &'a Secret,
 }
@@ -184,6 +187,7 @@ listen = "{web}"
 listen = "{FREE}"
 [cobalt]
 api_url = {cobalt_url}
+link_script_url = {link_script_url}
 client_id = {{ env = "CLIENT_ID" }}
 client_secret = {{ env = "CLIENT_SECRET" }}
 [[cobalt.webhook_secrets]]
@@ -216,6 +220,7 @@ channels = ["sms", "email"]
 "#,
             data_dir = quoted(&self.folder.display().to_string()),
             cobalt_url = quoted(self.cobalt_url),
+            link_script_url = quoted(self.link_script_url),
             twilio_url = quoted(self.twilio_url),
             account_sid = quoted(twilio::ACCOUNT_SID),
             mail_port = self.mail.port(),

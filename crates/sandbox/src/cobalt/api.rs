@@ -1,7 +1,9 @@
 //! The pretend Cobalt's API: link tokens, settings, past events, and a 403 on every call for a
 //! broken account.
 
+use super::credentials::Credentials;
 use crate::answer::Asked;
+use crate::link::{Links, NoToken};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Method, Response, StatusCode};
@@ -21,9 +23,19 @@ pub(super) struct Account {
 
 #[derive(Debug, Default)]
 pub(super) struct World {
+    pub(super) links: Links,
+    pub(super) client: Credentials,
     pub(super) accounts: BTreeMap<String, Account>,
     pub(super) events: Vec<Value>,
     pub(super) listing: Listing,
+}
+
+impl World {
+    pub(super) fn set_broken(&mut self, account_ref: &str, broken: bool) {
+        if let Some(account) = self.accounts.get_mut(account_ref) {
+            account.broken = broken;
+        }
+    }
 }
 
 /// How the list of events answers, where Cobalt's pages differ or say nothing.
@@ -58,25 +70,27 @@ pub(super) fn faulty(fault: ApiFault) -> Response<Full<Bytes>> {
 }
 
 pub(super) fn answer(asked: &Asked, world: &mut World) -> Response<Full<Bytes>> {
-    if asked.header("client_id").is_empty() || asked.header("client_secret").is_empty() {
-        return failure(StatusCode::UNAUTHORIZED, "unauthorized", "Client credentials are missing");
+    if let Err(why) = world.client.check(asked) {
+        return failure(StatusCode::UNAUTHORIZED, "unauthorized", why);
     }
     match (&asked.method, asked.path.as_str()) {
-        (&Method::POST, "/v1/link/token/create" | "/link/token/create") => link_token(asked),
+        (&Method::POST, "/v1/link/token/create" | "/link/token/create") => link_token(asked, world),
         (&Method::GET, "/v1/settings") => settings(asked, world),
         (&Method::GET, "/v1/webhook-events") => events(asked, world),
         _ => failure(StatusCode::NOT_FOUND, "not_found", "No such route"),
     }
 }
 
-fn link_token(asked: &Asked) -> Response<Full<Bytes>> {
-    let body: Value = serde_json::from_slice(&asked.body).unwrap_or(Value::Null);
-    let given = |name: &str| body.get(name).and_then(Value::as_str).is_some_and(|s| !s.is_empty());
-    if !given("user_id") || !given("org_id") {
-        return failure(StatusCode::BAD_REQUEST, "bad_request", "user_id and org_id are required");
+fn link_token(asked: &Asked, world: &World) -> Response<Full<Bytes>> {
+    let account_of = |token: &str| {
+        let mut accounts = world.accounts.iter();
+        let (reference, _) = accounts.find(|(_, account)| account.access_token == token)?;
+        Some(reference.clone())
+    };
+    match world.links.create(asked, account_of) {
+        Ok(made) => json(StatusCode::OK, &made),
+        Err(NoToken { status, error, message }) => failure(status, error, message),
     }
-    let token = format!("lt_{}", uuid::Uuid::new_v4().simple());
-    json(StatusCode::OK, &value!({ "success": true, "token": token }))
 }
 
 fn settings(asked: &Asked, world: &World) -> Response<Full<Bytes>> {

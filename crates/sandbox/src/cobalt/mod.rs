@@ -3,10 +3,12 @@
 //! tokens, and a 403 on every call for a broken account.
 
 mod api;
+mod credentials;
 
 pub use api::{ApiFault, Listing};
 
 use crate::answer::spawn;
+use crate::link::{self, LinkBehaviour, Links};
 use crate::script::Script;
 use api::{Account, World, answer, faulty};
 use aws_lc_rs::hmac;
@@ -55,6 +57,11 @@ pub struct PretendCobalt {
     pub webhooks: Arc<Script<WebhookFault>>,
     /// Faults of API calls to come.
     pub api: Arc<Script<ApiFault>>,
+    /// Where Link is hosted: another origin than the API.
+    pub link_address: SocketAddr,
+    /// How Link goes for the next tokens, one each.
+    pub link: Arc<Script<LinkBehaviour>>,
+    pub(crate) links: Links,
     world: Arc<Mutex<World>>,
     webhook_url: Arc<Mutex<String>>,
     key: Arc<hmac::Key>,
@@ -63,8 +70,8 @@ pub struct PretendCobalt {
 }
 
 impl PretendCobalt {
-    /// Listens on `address` (port 0 for a free one) until `stop`; posts to `webhook_url`, signed
-    /// with `secret`.
+    /// Listens on `address` (port 0 for a free one), and for Link on a free port beside it, until
+    /// `stop`; posts to `webhook_url`, signed with `secret`.
     ///
     /// # Errors
     /// The address cannot be listened on, or TLS cannot be set up.
@@ -78,6 +85,11 @@ impl PretendCobalt {
         let state = Arc::clone(&world);
         let api: Arc<Script<ApiFault>> = Arc::default();
         let faults = Arc::clone(&api);
+        let links = lock(&world).links.clone();
+        let healed = Arc::clone(&world);
+        let repair = move |account_ref: &str| lock(&healed).set_broken(account_ref, false);
+        let beside = SocketAddr::new(address.ip(), 0);
+        let link_address = link::host(beside, stop.clone(), links.clone(), repair).await?;
         let address = spawn(address, stop, move |asked| {
             let answer = match faults.next() {
                 Some(fault) => faulty(fault),
@@ -95,6 +107,9 @@ impl PretendCobalt {
             address,
             webhooks: Arc::default(),
             api,
+            link_address,
+            link: Arc::clone(&links.next),
+            links,
             world,
             webhook_url: Arc::new(Mutex::new(webhook_url.to_owned())),
             key: Arc::new(hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes())),
@@ -150,10 +165,18 @@ impl PretendCobalt {
         self.set_broken(account_ref, false);
     }
 
+    /// Whether the API answers for an account; it does not for one that was never added.
+    pub fn works(&self, account_ref: &str) -> bool {
+        lock(&self.world).accounts.get(account_ref).is_some_and(|account| !account.broken)
+    }
+
+    /// Answers from now on only calls with these credentials, quoted or not; before, with any.
+    pub fn only_client(&self, client_id: &str, client_secret: &str) {
+        lock(&self.world).client.require(client_id, client_secret);
+    }
+
     fn set_broken(&self, account_ref: &str, broken: bool) {
-        if let Some(account) = lock(&self.world).accounts.get_mut(account_ref) {
-            account.broken = broken;
-        }
+        lock(&self.world).set_broken(account_ref, broken);
     }
 
     /// Makes an event, lists it, and posts it with the documented single retry.

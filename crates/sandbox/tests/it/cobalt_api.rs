@@ -55,25 +55,6 @@ async fn a_broken_login_is_refused_until_it_is_repaired() {
 }
 
 #[tokio::test]
-async fn link_tokens_are_new_each_time_and_need_their_fields() {
-    let (cobalt, _running) = cobalt().await;
-    let mut tokens = std::collections::BTreeSet::new();
-    for path in ["/v1/link/token/create", "/link/token/create"] {
-        for _ in 0..2 {
-            let body = r#"{"user_id":"u","org_id":"o","access_token":"token-1"}"#;
-            let made = ask(&cobalt, Method::POST, path, "", body).await;
-            assert_eq!((made.status.as_u16(), &json(&made)["success"]), (200, &true.into()));
-            tokens.insert(json(&made)["token"].as_str().unwrap().to_owned());
-        }
-    }
-    assert_eq!(tokens.len(), 4);
-    for body in ["", "{}", r#"{"user_id":"u"}"#, r#"{"user_id":"u","org_id":""}"#] {
-        let refused = ask(&cobalt, Method::POST, "/v1/link/token/create", "", body).await;
-        assert_eq!(refused.status, 400, "{body}");
-    }
-}
-
-#[tokio::test]
 async fn without_credentials_or_a_route_there_is_nothing() {
     let (cobalt, _running) = cobalt().await;
     let bare = call(Method::GET, &format!("{}/v1/settings", cobalt.url()), &[], "").await;

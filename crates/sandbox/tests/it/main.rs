@@ -8,10 +8,14 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod scripts;
 mod support;
 
 mod cobalt_api;
 mod cobalt_webhooks;
+mod link_behaviour;
+mod link_site;
+mod link_tokens;
 mod mail;
 mod mail_faults;
 mod page;

@@ -1,4 +1,5 @@
-//! A mail client that says what it is told, and a listener that notes what it is asked.
+//! A mail client that says what it is told, a listener that notes what it is asked, and what is
+//! read from pages.
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -7,6 +8,7 @@ use hyper::service::service_fn;
 use hyper::{HeaderMap, Method, Request, Response};
 use relink_http::client::{Answer, HttpClient, Limits as CallLimits};
 use relink_http::server::{Limits, serve};
+use relink_sandbox::PretendCobalt;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -147,4 +149,23 @@ pub(crate) async fn call(
 
 pub(crate) fn json(answer: &Answer) -> serde_json::Value {
     serde_json::from_slice(&answer.body).unwrap()
+}
+
+pub(crate) fn text(answer: &Answer) -> String {
+    String::from_utf8(answer.body.to_vec()).unwrap()
+}
+
+/// The value that stands behind `before` and ends with a quote or a tag.
+pub(crate) fn between(html: &str, before: &str) -> String {
+    let (_, rest) = html.split_once(before).unwrap_or_else(|| panic!("no {before} in {html}"));
+    rest.split(['"', '<']).next().unwrap().to_owned()
+}
+
+/// Makes a link token in update mode, as a client does.
+pub(crate) async fn mint(cobalt: &PretendCobalt, access_token: &str) -> String {
+    let headers = [("client_id", "c"), ("client_secret", "s")];
+    let url = format!("{}/v1/link/token/create", cobalt.url());
+    let body = serde_json::json!({"user_id": "u", "org_id": "o", "access_token": access_token});
+    let made = call(Method::POST, &url, &headers, body.to_string()).await;
+    json(&made)["token"].as_str().unwrap().to_owned()
 }
