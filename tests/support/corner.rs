@@ -170,6 +170,7 @@ lease = "4s"
 listen = "127.0.0.1:0"
 [cobalt]
 api_url = "{cobalt_url}"
+link_script_url = "{link_script_url}"
 client_id = {{ env = "TEST_CLIENT_ID" }}
 client_secret = {{ env = "TEST_CLIENT_SECRET" }}
 [[cobalt.webhook_secrets]]
@@ -199,6 +200,7 @@ filter = "info"
             mail_port = ports.mail.port(),
             texts = ports.texts,
             cobalt_url = self.cobalt.url(),
+            link_script_url = self.cobalt.link_script_url(),
             account_sid = twilio::ACCOUNT_SID,
             auth_token = twilio::AUTH_TOKEN,
         )
