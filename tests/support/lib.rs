@@ -24,6 +24,7 @@ mod corner;
 #[path = "../../crates/receiver/tests/it/support/corpus.rs"]
 mod corpus;
 mod deploy;
+mod host_app;
 mod ledger;
 mod load;
 mod memory;
@@ -48,6 +49,7 @@ pub use clock::FakeClock;
 pub use cluster::Cluster;
 pub use corner::{Corner, Engines, Servers, postgres_address};
 pub use deploy::ONE_STEP;
+pub use host_app::{Hook, HostApp};
 pub use ledger::{Ledger, Told};
 pub use load::{Channels, Load, Rate, account};
 pub use memory::ScarceMemory;
