@@ -10,6 +10,7 @@
 
 mod audit;
 mod breaker;
+mod canaries;
 mod commands;
 mod demo;
 mod guards;

@@ -150,6 +150,69 @@ impl Corner {
         }
     }
 
+    /// Every row of every table of the store, as text, by table. The program may have to be stopped
+    /// first: what SQLite still has in its journal is read through it.
+    pub async fn dump(&self) -> Vec<(String, Vec<u8>)> {
+        match &self.database {
+            Some(url) => {
+                let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+                let connection = tokio::spawn(connection);
+                let tables = client
+                    .query("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'", &[])
+                    .await
+                    .unwrap();
+                let mut dump = Vec::new();
+                for table in tables.iter().map(|row| row.get::<_, String>(0)) {
+                    let rows = client
+                        .query(&format!("SELECT t::text FROM \"{table}\" AS t"), &[])
+                        .await
+                        .unwrap();
+                    let rows = rows.iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>();
+                    dump.push((table, rows.join("\n").into_bytes()));
+                }
+                drop(client);
+                connection.await.unwrap().unwrap();
+                dump
+            }
+            None => self.dump_sqlite(),
+        }
+    }
+
+    fn dump_sqlite(&self) -> Vec<(String, Vec<u8>)> {
+        let file = self.folder.path().join("data").join("relink.db");
+        let store = rusqlite::Connection::open(file).unwrap();
+        let mut tables =
+            store.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").unwrap();
+        let tables: Vec<String> =
+            tables.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        tables
+            .into_iter()
+            .map(|table| {
+                let mut all = store.prepare(&format!("SELECT * FROM \"{table}\"")).unwrap();
+                let columns = all.column_count();
+                let mut rows = all.query([]).unwrap();
+                let mut text = Vec::new();
+                while let Some(row) = rows.next().unwrap() {
+                    for column in 0..columns {
+                        use rusqlite::types::ValueRef;
+                        match row.get_ref(column).unwrap() {
+                            ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
+                                text.extend_from_slice(bytes);
+                            }
+                            ValueRef::Integer(number) => {
+                                text.extend_from_slice(number.to_string().as_bytes());
+                            }
+                            ValueRef::Null | ValueRef::Real(_) => {}
+                        }
+                        text.push(b'|');
+                    }
+                    text.push(b'\n');
+                }
+                (table, text)
+            })
+            .collect()
+    }
+
     /// The text of the configuration file, with the providers reached at `ports`.
     pub(crate) fn configuration(&self, policy: &str, engines: &str, ports: &Ports) -> String {
         let mut text = String::new();

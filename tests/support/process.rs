@@ -119,6 +119,11 @@ impl Relink {
         command
     }
 
+    /// The file of its log.
+    pub fn log_file(&self) -> PathBuf {
+        self.log.clone()
+    }
+
     /// Its log so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
