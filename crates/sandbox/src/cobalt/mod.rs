@@ -3,8 +3,11 @@
 //! tokens, and a 403 on every call for a broken account.
 
 mod api;
+mod settings;
+mod webhooks;
 
 pub use api::{ApiFault, Listing};
+pub use webhooks::{RegisterAnswer, RegisteredUrl, Registration, RotatePath};
 
 use crate::answer::spawn;
 use crate::script::Script;

@@ -11,6 +11,7 @@
 mod support;
 
 mod cobalt_api;
+mod cobalt_registration;
 mod cobalt_webhooks;
 mod mail;
 mod mail_faults;
