@@ -12,6 +12,7 @@
 mod audit;
 mod deliver;
 mod error;
+mod keys;
 mod operator;
 mod types;
 
@@ -38,6 +39,7 @@ pub use deliver::{
 };
 pub use error::StoreError;
 pub use grouped::Grouped;
+pub use keys::{KeyStore, ResealRequest, Resealed, SealedTokens};
 pub use marks::{Mark, MarkStore, Progress};
 pub use open::open;
 pub use operator::{Operated, OperatorAct, OperatorStore};

@@ -10,8 +10,9 @@ use relink_core::signal::{KnownEvent, Signal};
 use relink_store::{
     AccountStore, Applied, AttemptFilter, AttemptRow, AuditRequest, AuditStore, Audited, Begin,
     BeginRequest, CaseFilter, CaseHistory, CaseStore, DeliveryStore, Due, DueStore, FinishRequest,
-    Finished, InspectStore, LookUpRequest, Mark, MarkStore, OpenCase, Operated, OperatorAct,
-    OperatorStore, Progress, SignalStore, Store, StoreError, StoreStats, StoredAccount,
+    Finished, InspectStore, KeyStore, LookUpRequest, Mark, MarkStore, OpenCase, Operated,
+    OperatorAct, OperatorStore, Progress, ResealRequest, Resealed, SealedTokens, SignalStore,
+    Store, StoreError, StoreStats, StoredAccount,
 };
 use std::time::Duration;
 
@@ -48,6 +49,16 @@ impl MarkStore for Down {
         self.say()
     }
     async fn end_turn(&self, _: &str, _: &WorkerId, _: Option<&Progress>) -> Result<()> {
+        self.say()
+    }
+}
+
+#[async_trait::async_trait]
+impl KeyStore for Down {
+    async fn sealed_tokens(&self) -> Result<Vec<SealedTokens>> {
+        self.say()
+    }
+    async fn reseal(&self, _: &ResealRequest) -> Result<Resealed> {
         self.say()
     }
 }

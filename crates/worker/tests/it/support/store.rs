@@ -11,8 +11,9 @@ use relink_core::signal::{KnownEvent, Signal};
 use relink_store::{
     AccountStore, Applied, AttemptFilter, AttemptRow, AuditRequest, AuditStore, Audited, Begin,
     BeginRequest, CaseFilter, CaseHistory, CaseStore, DeliveryStore, Due, DueStore, FinishRequest,
-    Finished, InspectStore, LookUpRequest, Mark, MarkStore, OpenCase, Operated, OperatorAct,
-    OperatorStore, Progress, SignalStore, Store, StoreError, StoreStats, StoredAccount,
+    Finished, InspectStore, KeyStore, LookUpRequest, Mark, MarkStore, OpenCase, Operated,
+    OperatorAct, OperatorStore, Progress, ResealRequest, Resealed, SealedTokens, SignalStore,
+    Store, StoreError, StoreStats, StoredAccount,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -121,6 +122,16 @@ impl MarkStore for ScriptedStore {
         progress: Option<&Progress>,
     ) -> Result<(), StoreError> {
         self.ask("end_turn", self.inner.end_turn(name, who, progress)).await
+    }
+}
+
+#[async_trait::async_trait]
+impl KeyStore for ScriptedStore {
+    async fn sealed_tokens(&self) -> Result<Vec<SealedTokens>, StoreError> {
+        self.ask("sealed_tokens", self.inner.sealed_tokens()).await
+    }
+    async fn reseal(&self, request: &ResealRequest) -> Result<Resealed, StoreError> {
+        self.ask("reseal", self.inner.reseal(request)).await
     }
 }
 
