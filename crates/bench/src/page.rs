@@ -115,6 +115,7 @@ async fn fill(config: &Config, cases: u64, name: &str) -> anyhow::Result<Vec<Str
     let clock = Clock::Manual(Arc::new(AtomicI64::new(ahead.as_millisecond())));
     let keys = match &config.encryption {
         Encryption::Keys(ring) => ring.clone(),
+        Encryption::NotHeld => bail!("no key was read"),
         Encryption::File(path) => bail!("no key is configured; {} is not used", path.display()),
     };
     let rules = Arc::new(config.rules());

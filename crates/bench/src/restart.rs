@@ -121,6 +121,7 @@ async fn fill(config: &Config, cases: u64, name: &str) -> anyhow::Result<()> {
 async fn open(config: &Config, clock: Clock) -> anyhow::Result<Arc<dyn Store>> {
     let keys = match &config.encryption {
         Encryption::Keys(ring) => ring.clone(),
+        Encryption::NotHeld => bail!("no key was read"),
         Encryption::File(path) => bail!("no key is configured; {} is not used", path.display()),
     };
     Ok(relink_store::open(&config.store, Arc::new(config.rules()), keys, clock).await?)

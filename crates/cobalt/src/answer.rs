@@ -4,6 +4,8 @@
 use crate::client::CobaltError;
 use relink_http::client::Answer;
 use serde_json::Value;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 
 /// The longest text field that is believed, in bytes.
 const MAX_TEXT_BYTES: usize = 4096;
@@ -27,6 +29,22 @@ pub(crate) fn understand(call: &'static str, answer: &Answer) -> Result<Value, C
     match body {
         Some(body) if body.is_object() => Ok(body),
         Some(_) | None => Err(CobaltError::Unreadable { call, why: "it is not a JSON object" }),
+    }
+}
+
+/// Whether this is an answer of success, for a caller that wants nothing of what is in it, which
+/// may be about patients: only `success` is looked at, the rest is passed over in place.
+pub(crate) fn confirm(call: &'static str, answer: &Answer) -> Result<(), CobaltError> {
+    if !answer.status.is_success() {
+        return understand(call, answer).map(drop);
+    }
+    let fields: BTreeMap<String, &RawValue> = serde_json::from_slice(&answer.body)
+        .map_err(|_| CobaltError::Unreadable { call, why: "it is not a JSON object" })?;
+    match fields.get("success").map(|said| said.get()) {
+        Some("false") => {
+            Err(CobaltError::Refused { call, status: answer.status.as_u16(), code: None })
+        }
+        Some(_) | None => Ok(()),
     }
 }
 

@@ -1,5 +1,5 @@
-//! What Cobalt can be asked: a link token, the list of webhook events, an account's settings,
-//! and through them whether its login works.
+//! What Cobalt can be asked: a link token, the list of webhook events, an account's settings, and
+//! whether its login works. Registering webhooks is in [`crate::webhooks`].
 //!
 //! Every call is made once: whether to repeat it is for the caller, and [`CobaltError`] says
 //! what is known. Cobalt's answers are read tolerantly, its wording is never kept, and no
@@ -32,6 +32,8 @@ pub struct CobaltClient {
     http: HttpClient,
     /// Without a slash at the end.
     api_url: String,
+    /// What [`Self::probe`] asks for; begins with a slash.
+    probe_path: String,
     headers: HeaderMap,
     /// Set once the path with the version was not found and the one without was.
     bare_link_path: AtomicBool,
@@ -148,6 +150,7 @@ impl CobaltClient {
         Ok(Self {
             http,
             api_url: config.api_url.trim_end_matches('/').to_owned(),
+            probe_path: config.probe_path.clone(),
             headers,
             bare_link_path: AtomicBool::new(false),
         })
@@ -231,11 +234,33 @@ impl CobaltClient {
         }
     }
 
-    /// Asks for the account's settings only to see whether its login works. A 403 counts as
-    /// broken only when it says so: it can also mean that our own credentials are refused.
+    /// Gives an account its name, Cobalt's `access_token_reference_id`. Answers the name that
+    /// Cobalt repeats, if it repeats one. Setting it again to the same is safe.
+    ///
+    /// # Errors
+    /// See [`CobaltError`].
+    pub async fn set_account_ref(
+        &self,
+        access_token: &Secret,
+        account_ref: &AccountRef,
+    ) -> Result<Option<String>, CobaltError> {
+        const CALL: &str = "name an account";
+        let headers = self.headers_for(access_token)?;
+        let body = json!({ "access_token_reference_id": account_ref.as_str() });
+        let body = Bytes::from(body.to_string());
+        let answer = self.call(CALL, Method::POST, SETTINGS_PATH, headers, body).await?;
+        let value = answer::understand(CALL, &answer)?;
+        let named = ["access_token_reference_id"];
+        let in_data = value.get("data").and_then(|data| answer::text(data, &named));
+        Ok(in_data.or_else(|| answer::text(&value, &named)))
+    }
+
+    /// Asks for something of the account (`[cobalt] probe_path`) only to see whether its login
+    /// works. A 403 counts as broken only when it says so: it can also mean that our own
+    /// credentials are refused. Nothing of a good answer is kept.
     pub async fn probe(&self, access_token: &Secret) -> Probe {
-        match self.read_settings(access_token).await {
-            Ok(_) => Probe::Healthy,
+        match self.ask_for_anything(access_token).await {
+            Ok(()) => Probe::Healthy,
             Err(CobaltError::LoginRequired { .. }) => Probe::LoginRequired,
             Err(
                 why @ (CobaltError::Call { .. }
@@ -246,6 +271,16 @@ impl CobaltClient {
         }
     }
 
+    async fn ask_for_anything(&self, access_token: &Secret) -> Result<(), CobaltError> {
+        const CALL: &str = "look whether a login works";
+        if self.probe_path == SETTINGS_PATH {
+            return self.read_settings(access_token).await.map(drop);
+        }
+        let headers = self.headers_for(access_token)?;
+        let answer = self.call(CALL, Method::GET, &self.probe_path, headers, Bytes::new()).await?;
+        answer::confirm(CALL, &answer)
+    }
+
     async fn read_settings(&self, access_token: &Secret) -> Result<Value, CobaltError> {
         const CALL: &str = "read an account's settings";
         let headers = self.headers_for(access_token)?;
@@ -253,13 +288,18 @@ impl CobaltClient {
         answer::understand(CALL, &answer)
     }
 
-    fn headers_for(&self, access_token: &Secret) -> Result<HeaderMap, CobaltError> {
+    /// The headers of a call that names no account.
+    pub(crate) fn headers(&self) -> HeaderMap {
+        self.headers.clone()
+    }
+
+    pub(crate) fn headers_for(&self, access_token: &Secret) -> Result<HeaderMap, CobaltError> {
         let mut headers = self.headers.clone();
         headers.insert(ACCESS_TOKEN, sensitive(access_token).ok_or(CobaltError::BadAccessToken)?);
         Ok(headers)
     }
 
-    async fn call(
+    pub(crate) async fn call(
         &self,
         call: &'static str,
         method: Method,

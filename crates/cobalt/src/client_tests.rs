@@ -116,6 +116,86 @@ async fn only_a_clear_answer_is_healthy_or_broken() {
     }
 }
 
+/// What a probe of appointments makes of an answer.
+async fn probe_appointments(status: u16, body: &str) -> Probe {
+    const PATH: &str = "/v1/appointments?start_date=2026-11-26&end_date=2026-11-26";
+    let cobalt = Pretend::start(vec![(status, body.to_owned())]).await;
+    let config = Cobalt { probe_path: PATH.to_owned(), ..config(&cobalt.url) };
+    let client = CobaltClient::new(&config, HttpClient::new(Limits::default()).unwrap()).unwrap();
+    let probe = client.probe(&token()).await;
+    let seen = cobalt.seen();
+    assert!(seen.len() == 1 && seen[0].starts_with(&format!("GET {PATH}\n")), "{seen:?}");
+    probe
+}
+
+#[tokio::test]
+async fn another_probe_is_healthy_by_any_object_that_does_not_say_no() {
+    const CALL: &str = "look whether a login works";
+    let unknown = |why| Probe::Unknown { why };
+    let refused = |status, code| unknown(refused(CALL, status, code));
+    let no_object =
+        || unknown(CobaltError::Unreadable { call: CALL, why: "it is not a JSON object" });
+    for (status, body, expected) in [
+        (200, r#"{"success":true,"appointments":[{"patient":"canary"}]}"#, Probe::Healthy),
+        (200, r#"{"appointments":[{"success":false}]}"#, Probe::Healthy),
+        (201, "{}", Probe::Healthy),
+        (200, r#"{"error":"login_required"}"#, Probe::Healthy),
+        (200, r#"{"appointments":[], "success" : false}"#, refused(200, None)),
+        (200, "<html>maintenance", no_object()),
+        (200, r#"[{"patient":"canary"}]"#, no_object()),
+        (200, r#"{"patient":"canary""#, no_object()),
+        (204, "", no_object()),
+        (403, LOGIN_REQUIRED, Probe::LoginRequired),
+        (403, r#"{"error":"forbidden"}"#, refused(403, Some("forbidden"))),
+        (403, "", refused(403, None)),
+        (404, r#"{"error":"not_found"}"#, refused(404, Some("not_found"))),
+        (429, "slow down", refused(429, None)),
+        (500, r#"{"error":"canary of a patient"}"#, refused(500, None)),
+    ] {
+        let probed = probe_appointments(status, body).await;
+        assert_eq!(probed, expected, "{status} {body}");
+        assert!(!format!("{probed:?}").contains("canary"));
+    }
+    let long = format!(r#"{{"appointments":"{}"}}"#, "x".repeat(1024 * 1024));
+    let Probe::Unknown { why: CobaltError::Call { source, .. } } =
+        probe_appointments(200, &long).await
+    else {
+        panic!("no more than the cap is read");
+    };
+    assert!(matches!(source, CallError::BadAnswer(_)), "{source}");
+}
+
+#[tokio::test]
+async fn an_account_is_named_and_what_cobalt_repeats_is_handed_on() {
+    const CALL: &str = "name an account";
+    let named = |text: Option<&str>| Ok(text.map(str::to_owned));
+    for (status, body, expected) in [
+        (
+            200,
+            r#"{"success":true,"data":{"access_token_reference_id":"clinic_1"}}"#,
+            named(Some("clinic_1")),
+        ),
+        (200, r#"{"access_token_reference_id":"clinic_1"}"#, named(Some("clinic_1"))),
+        (200, r#"{"data":{"access_token_reference_id":"another"}}"#, named(Some("another"))),
+        (200, r#"{"success":true}"#, named(None)),
+        (200, r#"{"data":null}"#, named(None)),
+        (200, r#"{"success":false,"error":"taken"}"#, Err(refused(CALL, 200, Some("taken")))),
+        (403, LOGIN_REQUIRED, Err(CobaltError::LoginRequired { call: CALL })),
+        (404, "", Err(refused(CALL, 404, None))),
+    ] {
+        let cobalt = Pretend::start(vec![(status, body.to_owned())]).await;
+        let account: AccountRef = "clinic_1".parse().unwrap();
+        let answered = client(&cobalt.url).set_account_ref(&token(), &account).await;
+        assert_eq!(answered, expected, "{body}");
+        assert_eq!(
+            cobalt.seen(),
+            [
+                "POST /v1/settings\nclient_id: ci_live_1\nclient_secret: cs_live_canary\naccess_token: at_canary\ncontent-type: application/json\n{\"access_token_reference_id\":\"clinic_1\"}"
+            ]
+        );
+    }
+}
+
 #[tokio::test]
 async fn settings_are_read_as_far_as_they_are_there() {
     let settings = |account_ref: Option<&str>, time_zone: Option<&str>| {
@@ -146,12 +226,17 @@ async fn a_cobalt_that_cannot_be_reached_proves_nothing() {
     // Bound and never listening: the port stays ours and refuses.
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let client = client(&format!("http://{}/", socket.local_addr().unwrap()));
-    let Probe::Unknown { why: CobaltError::Call { source, .. } } = client.probe(&token()).await
-    else {
-        panic!("nobody answered");
-    };
-    assert!(matches!(source, CallError::NotSent(_)));
+    let url = format!("http://{}/", socket.local_addr().unwrap());
+    for path in ["/v1/settings", "/v1/appointments?start_date=2026-11-26"] {
+        let config = Cobalt { probe_path: path.to_owned(), ..config(&url) };
+        let client =
+            CobaltClient::new(&config, HttpClient::new(Limits::default()).unwrap()).unwrap();
+        let Probe::Unknown { why: CobaltError::Call { source, .. } } = client.probe(&token()).await
+        else {
+            panic!("nobody answered");
+        };
+        assert!(matches!(source, CallError::NotSent(_)), "{path}");
+    }
 }
 
 #[tokio::test]

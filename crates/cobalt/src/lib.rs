@@ -1,6 +1,6 @@
 //! The only crate that speaks Cobalt: what it sends ([`verify`], then [`event`]), what the
 //! customer's app passes on from it ([`report`]), and what it can be asked ([`client`], with
-//! [`listed`] for its list of past events).
+//! [`listed`] for its list of past events and [`webhooks`] for registering them).
 //!
 //! Built on what Cobalt's public pages say; where they contradict each other, every variant is
 //! understood. Never lets a token, a body or a signature into a log or an error.
@@ -18,6 +18,7 @@ mod claim;
 mod answer;
 pub mod client;
 pub mod listed;
+pub mod webhooks;
 
 #[cfg(test)]
 mod fuzz;
@@ -32,3 +33,4 @@ pub use json::JsonError;
 pub use listed::{EventFilter, EventsPage, ListedEvent};
 pub use report::{Report, parse_report};
 pub use verify::{SignedForm, VerifiedRequest, Verifier, VerifyError};
+pub use webhooks::{Webhook, WebhookId, Webhooks};

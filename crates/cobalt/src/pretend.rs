@@ -69,6 +69,7 @@ async fn show(request: Request<Incoming>) -> String {
 pub(crate) fn config(api_url: &str) -> Cobalt {
     Cobalt {
         api_url: api_url.to_owned(),
+        probe_path: "/v1/settings".into(),
         link_script_url: "https://link.usecobalt.com/init.js".into(),
         client_id: Some(Secret::new("ci_live_1")),
         client_secret: Some(Secret::new("cs_live_canary")),

@@ -31,6 +31,26 @@ pub(crate) fn url(path: UrlPath) -> Kind<String> {
     })
 }
 
+/// A path of ours at somebody else's API, as it goes over the wire, with a query or without.
+pub(crate) fn request_path() -> Kind<String> {
+    const REMEDY: &str =
+        "write it like \"/v1/settings\" or \"/v1/appointments?start_date=2026-11-26\"";
+    Kind::new(Shape::Text, |raw| {
+        let text = plain_text(raw, 500).map_err(|fault| fault.advised(REMEDY))?;
+        if !text.starts_with('/') || text.starts_with("//") {
+            return Err(Fault::new("does not begin with one \"/\"", REMEDY));
+        }
+        if text.contains('#') {
+            return Err(Fault::new("has a fragment, which no server gets to see", REMEDY));
+        }
+        // RFC 3986, 3.3 and 3.4.
+        if !text.chars().all(|c| c.is_ascii_alphanumeric() || "/?-._~%!$&'()*+,;=:@".contains(c)) {
+            return Err(Fault::new("has characters that must be percent-encoded", REMEDY));
+        }
+        Ok(text)
+    })
+}
+
 /// `127.0.0.1:8080`; port 0 takes a free one.
 pub(crate) fn socket_address() -> Kind<SocketAddr> {
     Kind::new(Shape::SocketAddress, |raw| {

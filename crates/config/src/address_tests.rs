@@ -4,6 +4,34 @@ use super::*;
 use crate::kind::Raw;
 
 #[test]
+fn a_path_at_somebody_elses_api_is_taken_as_it_goes_over_the_wire() {
+    let read = |text: &str| request_path().read(&Raw::Text(text));
+    for good in [
+        "/",
+        "/v1/settings",
+        "/v1/appointments?start_date=2026-11-26&end_date=2026-11-26",
+        "/a/%20b:c@d;e",
+    ] {
+        assert_eq!(read(good).unwrap(), good);
+    }
+    let long = format!("/{}", "x".repeat(500));
+    for bad in [
+        "",
+        "v1/settings",
+        "//host/path",
+        "/v1#top",
+        "/a b",
+        "/a\nb",
+        "/\u{7f}",
+        "/\"a\"",
+        "/é",
+        &long,
+    ] {
+        assert!(read(bad).is_err(), "{bad:?}");
+    }
+}
+
+#[test]
 fn urls_are_https_or_of_this_machine() {
     let good = [
         ("https://relink.example.org", "https://relink.example.org"),

@@ -2,8 +2,8 @@
 //! or the whole list of faults. A half-good configuration is never returned.
 
 use crate::reader;
-use crate::sections::read_config;
-use crate::{Config, ConfigError, Env, Problem};
+use crate::sections::{read_config, read_config_without_store};
+use crate::{Config, ConfigError, Env, Problem, ProcessRole};
 use std::io;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -35,14 +35,26 @@ impl Config {
     /// # Errors
     /// [`ConfigError`]: no file, or every fault in it.
     pub fn load(path: Option<&Path>, env: &dyn Env) -> Result<Loaded, ConfigError> {
-        let from_variable = env.var(PATH_VARIABLE).filter(|name| !name.is_empty());
-        let (path, named_by) = match (path, from_variable) {
-            (Some(path), _) => (path.to_owned(), "named by --config"),
-            (None, Some(path)) => (PathBuf::from(path), "named by RELINK_CONFIG"),
-            (None, None) => (PathBuf::from(DEFAULT_PATH), "the default"),
+        let (text, path) = find(path, env)?;
+        Self::parse(&text, path, Path::new(""), env)
+    }
+
+    /// [`Self::load`] for a process of `role`: a receiver, which faces the network, neither fetches
+    /// the keys of access tokens nor learns where the store is, and needs neither to be there.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_for(
+        role: ProcessRole,
+        path: Option<&Path>,
+        env: &dyn Env,
+    ) -> Result<Loaded, ConfigError> {
+        let (text, path) = find(path, env)?;
+        let walk = match role {
+            ProcessRole::Receive => read_config_without_store,
+            ProcessRole::Run | ProcessRole::Work | ProcessRole::Web => read_config,
         };
-        let text = read_text(&path, named_by)?;
-        Self::parse(&text, &path, Path::new(""), env)
+        checked(reader::read(&text, Path::new(""), env, walk), path)
     }
 
     /// Reads `text`. `file` names it in errors; relative paths in it start at `base_dir`.
@@ -55,14 +67,30 @@ impl Config {
         base_dir: &Path,
         env: &dyn Env,
     ) -> Result<Loaded, ConfigError> {
-        let path = file.into();
-        let (config, report) = reader::read(text, base_dir, env, read_config);
-        let (problems, warnings) = (report.problems, report.warnings);
-        match config {
-            Some(config) if problems.is_empty() => Ok(Loaded { config, warnings, path }),
-            Some(_) | None => Err(ConfigError::Invalid { path, problems, warnings }),
-        }
+        checked(reader::read(text, base_dir, env, read_config), file.into())
     }
+}
+
+fn checked(
+    (config, report): (Option<Config>, reader::Report),
+    path: PathBuf,
+) -> Result<Loaded, ConfigError> {
+    let (problems, warnings) = (report.problems, report.warnings);
+    match config {
+        Some(config) if problems.is_empty() => Ok(Loaded { config, warnings, path }),
+        Some(_) | None => Err(ConfigError::Invalid { path, problems, warnings }),
+    }
+}
+
+/// The text of the file, and which file it is.
+fn find(path: Option<&Path>, env: &dyn Env) -> Result<(String, PathBuf), ConfigError> {
+    let from_variable = env.var(PATH_VARIABLE).filter(|name| !name.is_empty());
+    let (path, named_by) = match (path, from_variable) {
+        (Some(path), _) => (path.to_owned(), "named by --config"),
+        (None, Some(path)) => (PathBuf::from(path), "named by RELINK_CONFIG"),
+        (None, None) => (PathBuf::from(DEFAULT_PATH), "the default"),
+    };
+    Ok((read_text(&path, named_by)?, path))
 }
 
 fn read_text(path: &Path, named_by: &'static str) -> Result<String, ConfigError> {

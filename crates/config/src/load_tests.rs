@@ -79,6 +79,36 @@ fn the_file_is_found_by_argument_then_variable() {
 }
 
 #[test]
+fn a_receiver_neither_fetches_keys_nor_learns_where_the_store_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("relink.toml");
+    let secrets = "[store]\nurl = { env = \"CANARY_DATABASE\" }\ntls = \"disable\"\n[[encryption.keys]]\nid = \"k\"\nsecret = { file = \"/nowhere/canary\" }\n";
+    std::fs::write(&path, format!("{LEAST}{secrets}")).unwrap();
+    let load = |role, env: &dyn Env| Config::load_for(role, Some(&path), env);
+    let loaded = load(ProcessRole::Receive, &env()).unwrap();
+    assert!(matches!(loaded.config.store, Store::NotHeld));
+    assert!(matches!(loaded.config.encryption, Encryption::NotHeld));
+    for role in [ProcessRole::Run, ProcessRole::Work, ProcessRole::Web] {
+        let error = load(role, &env()).unwrap_err().to_string();
+        assert!(error.contains("CANARY_DATABASE") && error.contains("/nowhere/canary"), "{error}");
+    }
+    // What is there is left alone as well.
+    let mut with = env();
+    with.insert("CANARY_DATABASE", "postgres://relink:canary@127.0.0.1/db");
+    let key = dir.path().join("key");
+    std::fs::write(&key, "ab".repeat(32)).unwrap();
+    let secrets = secrets.replace("/nowhere/canary", key.to_str().unwrap());
+    std::fs::write(&path, format!("{LEAST}{secrets}")).unwrap();
+    let config = load(ProcessRole::Receive, &with).unwrap().config;
+    assert!(!format!("{config:?}").contains("canary"));
+    assert!(matches!((&config.store, &config.encryption), (Store::NotHeld, Encryption::NotHeld)));
+    assert!(config.print().contains("not read"), "{}", config.print());
+    // A typing error is one for every role.
+    std::fs::write(&path, format!("{LEAST}[store]\nulr = \"sqlite:a\"\n")).unwrap();
+    assert!(load(ProcessRole::Receive, &env()).unwrap_err().to_string().contains("ulr"));
+}
+
+#[test]
 fn what_is_no_text_file_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let bare = BTreeMap::<&str, &str>::new();

@@ -87,6 +87,7 @@ impl Config {
         page.table("[store]");
         match &self.store {
             Store::Sqlite(file) => page.text("url", format_args!("sqlite:{}", file.display())),
+            Store::NotHeld => page.comment("not read: this process is not to reach it"),
             Store::Postgres(postgres) => {
                 page.secret("url");
                 page.text(
@@ -105,6 +106,7 @@ impl Config {
         let cobalt = &self.cobalt;
         page.table("[cobalt]");
         page.text("api_url", &cobalt.api_url);
+        page.text("probe_path", &cobalt.probe_path);
         page.text("link_script_url", &cobalt.link_script_url);
         if cobalt.client_id.is_some() {
             page.secret("client_id");
@@ -144,6 +146,10 @@ impl Config {
                     page.text("id", id);
                     page.secret("secret");
                 }
+            }
+            Encryption::NotHeld => {
+                page.table("[encryption]");
+                page.comment("not read: this process is not to have them");
             }
             Encryption::File(path) => {
                 page.table("[encryption]");

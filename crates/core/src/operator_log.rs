@@ -25,6 +25,16 @@ words! {
         CaseRelease = "case_release",
         /// Forgot an account and its contacts.
         AccountDelete = "account_delete",
+        /// Gave an account its name at Cobalt.
+        AccountLinkId = "account_link_id",
+        /// Registered a webhook with Cobalt.
+        WebhookRegister = "webhook_register",
+        /// Removed a webhook from Cobalt.
+        WebhookRemove = "webhook_remove",
+        /// Had Cobalt sign webhooks with a new secret.
+        WebhookRotate = "webhook_rotate",
+        /// Sealed access tokens again with the first key.
+        KeysRotate = "keys_rotate",
     }
 }
 
@@ -39,6 +49,10 @@ words! {
         Letter = "letter",
         /// An account.
         Account = "account",
+        /// A webhook registered with Cobalt, by Cobalt's id.
+        Webhook = "webhook",
+        /// A key of access tokens, by its id.
+        Key = "key",
     }
 }
 

@@ -1,7 +1,10 @@
 //! What can be typed.
 
+mod upkeep;
+
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+pub(crate) use upkeep::{AskingAs, Keys, SecretTo, Webhook};
 
 /// Tells people that a linked account needs them again, and stops when it is fixed.
 ///
@@ -79,6 +82,12 @@ pub(crate) enum Command {
     Quarantine(Quarantine),
     /// Asks Cobalt now for events that no webhook brought; workers do it by themselves.
     Reconcile(Reconcile),
+    /// Webhooks as Cobalt has them registered, and what they are signed with.
+    #[command(subcommand)]
+    Webhook(Webhook),
+    /// Keys that seal access tokens in the store.
+    #[command(subcommand)]
+    Keys(Keys),
 }
 
 /// A worker's duty.
@@ -153,6 +162,18 @@ pub(crate) enum Accounts {
     Delete {
         /// Cobalt's access_token_reference_id.
         account_ref: String,
+    },
+    /// Gives accounts their name at Cobalt: sets its access_token_reference_id to the account_ref,
+    /// so that its webhooks name the account. Twice is once.
+    ///
+    /// Exit codes: 0 all are set, 1 some are not, 69 Cobalt does not answer.
+    LinkId {
+        /// These accounts.
+        #[arg(required_unless_present = "all", conflicts_with = "all", value_name = "ACCOUNT_REF")]
+        account_refs: Vec<String>,
+        /// Every registered account.
+        #[arg(long)]
+        all: bool,
     },
 }
 

@@ -49,6 +49,11 @@ impl Failure {
         &self.message
     }
 
+    /// Whether the service it needs is away, which may pass by itself.
+    pub(crate) fn is_unavailable(&self) -> bool {
+        self.code == UNAVAILABLE
+    }
+
     /// The same failure, with what was done before it.
     pub(crate) fn after(self, done: &str) -> Self {
         Self { code: self.code, message: format!("{}\n{done}", self.message) }
@@ -118,19 +123,29 @@ impl From<RoundError> for Failure {
         let message = chain(&error);
         match error {
             RoundError::Store(error) => error.into(),
-            RoundError::Cobalt(CobaltError::Call { .. }) => Self::unavailable(message),
-            RoundError::Cobalt(CobaltError::Refused { status, .. })
-                if status >= 500 || status == 429 =>
-            {
-                Self::unavailable(message)
-            }
+            RoundError::Cobalt(error) => Self { code: Self::from(error).code, message },
             RoundError::NoAccountAnswers { source, .. } => {
                 Self { code: Self::from(*source).code, message }
             }
-            RoundError::Cobalt(_)
-            | RoundError::Endless { .. }
-            | RoundError::Incomplete { .. }
-            | RoundError::Overtaken => Self::failed(message),
+            RoundError::Endless { .. } | RoundError::Incomplete { .. } | RoundError::Overtaken => {
+                Self::failed(message)
+            }
+        }
+    }
+}
+
+impl From<CobaltError> for Failure {
+    fn from(error: CobaltError) -> Self {
+        let message = chain(&error);
+        match error {
+            CobaltError::Call { .. } => Self::unavailable(message),
+            CobaltError::Refused { status, .. } if status >= 500 || status == 429 => {
+                Self::unavailable(message)
+            }
+            CobaltError::Refused { .. }
+            | CobaltError::LoginRequired { .. }
+            | CobaltError::Unreadable { .. }
+            | CobaltError::BadAccessToken => Self::failed(message),
         }
     }
 }

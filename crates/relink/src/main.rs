@@ -12,6 +12,7 @@ mod output;
 mod parts;
 mod ports;
 mod process;
+mod progress;
 mod roles;
 mod stop;
 mod supervisor;
@@ -65,5 +66,7 @@ async fn run(args: Args, ports: ports::Ports) -> Result<(), Failure> {
         Command::Dead(what) => command::dead::run(&common, what).await,
         Command::Quarantine(what) => command::quarantine::run(&common, what).await,
         Command::Reconcile(what) => command::reconcile::run(&common, what).await,
+        Command::Webhook(what) => command::webhook::run(&common, what).await,
+        Command::Keys(what) => command::keys::run(&common, what).await,
     }
 }

@@ -48,6 +48,11 @@ pub(crate) fn line(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// Says something on standard error that is no result. Whoever closed it does not want to know.
+pub(crate) fn warn(text: &str) {
+    let _ = writeln!(std::io::stderr(), "relink: {text}");
+}
+
 /// Control characters as their escapes.
 pub(crate) fn visible(text: &str) -> String {
     text.chars()

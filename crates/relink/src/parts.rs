@@ -41,6 +41,7 @@ pub(crate) fn serves(config: &Config, role: ProcessRole) -> Result<(), Failure> 
 pub(crate) fn key_ring(config: &Config) -> Result<KeyRing, Failure> {
     match &config.encryption {
         Encryption::Keys(ring) => Ok(ring.clone()),
+        Encryption::NotHeld => Err(Failure::failed("this process was given no keys")),
         Encryption::File(path) => {
             data_dir(config)?;
             Ok(KeyRing::new(load_or_create_key(path, "local")?, Vec::new()))

@@ -52,7 +52,7 @@ impl Roles {
     /// Runs the roles with the configured parts until SIGTERM or SIGINT.
     pub(crate) async fn run(self, common: &Common, ports: Ports) -> Result<(), Failure> {
         let Loaded { config, warnings, path } =
-            Config::load(common.config.as_deref(), &ProcessEnv)?;
+            Config::load_for(self.role, common.config.as_deref(), &ProcessEnv)?;
         telemetry::start(&config.log)?;
         tracing::info!(file = %path.display(), "configuration read");
         for warning in warnings {

@@ -16,7 +16,10 @@ pub mod script;
 pub mod smtp;
 pub mod twilio;
 
-pub use cobalt::{ApiFault, Listing, PretendCobalt, WebhookFault};
+pub use cobalt::{
+    ApiFault, Listing, PretendCobalt, RegisterAnswer, RegisteredUrl, Registration, RotatePath,
+    WebhookFault,
+};
 pub use inbox::{Caught, Inbox};
 pub use link::{LinkBehaviour, LinkPath, Minting, TokenKey};
 pub use page::DemoPage;

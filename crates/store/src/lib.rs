@@ -13,6 +13,7 @@ mod audit;
 mod coming_back;
 mod deliver;
 mod error;
+mod keys;
 mod operator;
 mod types;
 
@@ -42,6 +43,7 @@ pub use deliver::{
 };
 pub use error::StoreError;
 pub use grouped::Grouped;
+pub use keys::{KeyStore, ResealRequest, Resealed, SealedTokens};
 pub use marks::{Mark, MarkStore, Progress};
 pub use open::open;
 pub use operator::{Operated, OperatorAct, OperatorStore};

@@ -31,5 +31,8 @@ pub async fn open(
         relink_config::Store::Postgres(server) => {
             Ok(Arc::new(PostgresStore::open(server, rules, keys, clock)?))
         }
+        relink_config::Store::NotHeld => {
+            Err(StoreError::Refused("this process was not told where the store is".to_owned()))
+        }
     }
 }

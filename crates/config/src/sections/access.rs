@@ -48,6 +48,19 @@ fn api_key(s: &mut Section<'_, '_>) -> Option<ApiKey> {
     Some(ApiKey { id: id?, role: role?, secret: secret? })
 }
 
+/// The keys for a process that is not to have them: the file is checked, and no key is fetched.
+pub(super) fn no_encryption(s: &mut Section<'_, '_>) -> Option<Encryption> {
+    let keys = s
+        .key("keys", "What seals access tokens in the store: the first seals, all open.")
+        .tables(None, |s| {
+            let key = s.key("id", "Stored beside what the key sealed; never reuse one.");
+            let id = key.required(id(), "name it after the month, such as id = \"2026-11\"");
+            let secret = s.key("secret", "32 random bytes in base64 or hex.").source();
+            id.and(secret)
+        });
+    keys.map(|_| Encryption::NotHeld)
+}
+
 pub(super) fn encryption(
     s: &mut Section<'_, '_>,
     store: Option<&Store>,
@@ -61,6 +74,7 @@ pub(super) fn encryption(
     let mut keys = keys.into_iter();
     match (keys.next(), store?) {
         (Some(first), _) => Some(Encryption::Keys(KeyRing::new(first, keys.collect()))),
+        (None, Store::NotHeld) => Some(Encryption::NotHeld),
         (None, Store::Sqlite(_)) => Some(Encryption::File(data_dir.join("encryption.key"))),
         (None, Store::Postgres(_)) => {
             s.problem("keys", Fault::new(

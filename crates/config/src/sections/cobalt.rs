@@ -1,7 +1,7 @@
 //! `[cobalt]`: where Cobalt is, who we are there, and which secrets its webhooks are signed with.
 
 use super::access::unique_ids;
-use crate::address::{UrlPath, url};
+use crate::address::{UrlPath, request_path, url};
 use crate::kind::Raw;
 use crate::kinds::{duration, id, interval, moment};
 use crate::reader::Section;
@@ -21,6 +21,9 @@ pub(super) fn cobalt(s: &mut Section<'_, '_>) -> Option<Cobalt> {
     let link_script_url = s
         .key("link_script_url", "Cobalt's Link script, loaded by the re-link page.")
         .or(url(UrlPath::Allowed), Raw::Text("https://link.usecobalt.com/init.js"));
+    let probe_path = s
+        .key("probe_path", "What Cobalt is asked for to see whether an account's login works.")
+        .or(request_path(), Raw::Text("/v1/settings"));
     let client_id = s
         .key("client_id", "Sent to Cobalt with every call.")
         .sourced(Privacy::Secret, Fallback::Env("COBALT_CLIENT_ID"));
@@ -42,6 +45,7 @@ pub(super) fn cobalt(s: &mut Section<'_, '_>) -> Option<Cobalt> {
     warn_of_missing_credentials(s, "client_secret", client_secret.as_ref());
     let cobalt = Cobalt {
         api_url: api_url?,
+        probe_path: probe_path?,
         link_script_url: link_script_url?,
         client_id: client_id?.map(|id| unquoted(&id)),
         client_secret: client_secret?.map(|secret| unquoted(&secret)),

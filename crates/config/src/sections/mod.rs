@@ -26,6 +26,23 @@ const GIB: u64 = 1 << 30;
 
 /// The whole file.
 pub(crate) fn read_config(top: &mut Section<'_, '_>) -> Option<Config> {
+    read(top, Holds::Everything)
+}
+
+/// The whole file, without what opens the store and the access tokens in it.
+pub(crate) fn read_config_without_store(top: &mut Section<'_, '_>) -> Option<Config> {
+    read(top, Holds::NoStore)
+}
+
+/// What the process that reads the file is to have.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    Everything,
+    /// Neither the way to the store nor the keys of what is sealed in it.
+    NoStore,
+}
+
+fn read(top: &mut Section<'_, '_>, holds: Holds) -> Option<Config> {
     let instance = top.section("instance", instance);
     let data_dir = instance.as_ref().map(|i| i.data_dir.clone()).unwrap_or_default();
     let receiver = top.section("receiver", |s| receiver(s, &data_dir));
@@ -33,13 +50,18 @@ pub(crate) fn read_config(top: &mut Section<'_, '_>) -> Option<Config> {
     let work = top.section("work", work);
     let admin = top.section("admin", admin);
     let queue = top.section("queue", storage::queue);
-    let store = top.section("store", |s| storage::store(s, &data_dir));
+    let store = top.section("store", |s| match holds {
+        Holds::Everything => storage::store(s, &data_dir),
+        Holds::NoStore => storage::no_store(s),
+    });
     let cobalt = top.section("cobalt", cobalt::cobalt);
     let email = top.section("email", channels::email);
     let sms = top.section("sms", channels::sms);
     let api_keys = top.section("api", access::api);
-    let encryption =
-        top.section("encryption", |s| access::encryption(s, store.as_ref(), &data_dir));
+    let encryption = top.section("encryption", |s| match holds {
+        Holds::Everything => access::encryption(s, store.as_ref(), &data_dir),
+        Holds::NoStore => access::no_encryption(s),
+    });
     let usable = channels::usable(top, email.as_ref(), sms.as_ref());
     let policy = top.section("policy", |s| policy::policy(s, usable));
     let log = top.section("log", log);

@@ -88,12 +88,18 @@ fn checked_urls(s: &mut Section<'_, '_>, urls: Vec<Secret>) -> Option<Vec<Secret
     Some(urls)
 }
 
-pub(super) fn store(s: &mut Section<'_, '_>, data_dir: &Path) -> Option<Store> {
+/// The store for a process that is not to reach it: its URL, which may hold a password, is not
+/// fetched.
+pub(super) fn no_store(s: &mut Section<'_, '_>) -> Option<Store> {
+    let url =
+        s.key("url", "sqlite:FILE, a file in data_dir, or postgres://user@host/database.").source();
+    let rest = store_rest(s);
+    url.and(rest).map(|_| Store::NotHeld)
+}
+
+fn store_rest(s: &mut Section<'_, '_>) -> Option<(PgTls, usize)> {
     const TLS: &[(&str, PgTls)] =
         &[("verify-full", PgTls::VerifyFull), ("disable", PgTls::Disable)];
-    let url = s
-        .key("url", "sqlite:FILE, a file in data_dir, or postgres://user@host/database.")
-        .sourced(Privacy::Plain, Fallback::Literal("sqlite:relink.db"));
     let tls = s
         .key(
             "tls",
@@ -103,6 +109,14 @@ pub(super) fn store(s: &mut Section<'_, '_>, data_dir: &Path) -> Option<Store> {
     let max_connections = s
         .key("max_connections", "PostgreSQL only: connections at most, by each process.")
         .or(count(1, 1000), Raw::Integer(10));
+    Some((tls?, max_connections?))
+}
+
+pub(super) fn store(s: &mut Section<'_, '_>, data_dir: &Path) -> Option<Store> {
+    let url = s
+        .key("url", "sqlite:FILE, a file in data_dir, or postgres://user@host/database.")
+        .sourced(Privacy::Plain, Fallback::Literal("sqlite:relink.db"));
+    let rest = store_rest(s);
     let url = url?.unwrap_or_else(|| Secret::new(""));
     if let Some(file) = url.expose().strip_prefix("sqlite:") {
         let file = sqlite_file(file, data_dir);
@@ -113,7 +127,8 @@ pub(super) fn store(s: &mut Section<'_, '_>, data_dir: &Path) -> Option<Store> {
         s.problem("url", Fault::new("names neither SQLite nor PostgreSQL", remedy).hidden());
         return None;
     }
-    let postgres = Postgres { url, tls: tls?, max_connections: max_connections? };
+    let (tls, max_connections) = rest?;
+    let postgres = Postgres { url, tls, max_connections };
     if postgres.tls == PgTls::Disable && leaves_this_machine(&postgres.url) {
         let remedy = "set tls = \"verify-full\" unless the network between is private";
         s.warn("tls", "reaches a database on another host unencrypted", remedy);

@@ -10,6 +10,9 @@ use std::time::Duration;
 pub struct Cobalt {
     /// `https://api.usecobalt.com`, without `/v1`.
     pub api_url: String,
+    /// What is asked for to see whether an account's login works: a path below `api_url`, begins
+    /// with `/`, may have a query.
+    pub probe_path: String,
     /// Cobalt's Link script.
     pub link_script_url: String,
     /// Header `client_id`; one pair of surrounding quotes and white space is stripped.
@@ -74,4 +77,6 @@ pub enum Encryption {
     Keys(KeyRing),
     /// None configured with SQLite: `encryption.key` in the data folder, made on first start.
     File(PathBuf),
+    /// Not read: this process is not to have them.
+    NotHeld,
 }

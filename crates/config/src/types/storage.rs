@@ -33,6 +33,8 @@ pub enum Store {
     Sqlite(PathBuf),
     /// A server.
     Postgres(Postgres),
+    /// Not read: this process is not to reach it.
+    NotHeld,
 }
 
 /// PostgreSQL's part of `[store]`.

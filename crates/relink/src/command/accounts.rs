@@ -1,11 +1,12 @@
-//! `relink accounts`: import, export, show, delete.
+//! `relink accounts`: import, export, show, delete; naming them at Cobalt is in `link_id`.
 
 use crate::args::{Accounts, Common, Format};
 use crate::command::account_file::{self, AccountFile, BadLine};
+use crate::command::link_id::{self, Which};
 use crate::command::operator;
 use crate::failure::Failure;
+use crate::progress::Progress;
 use crate::{output, parts};
-use indicatif::{ProgressBar, ProgressStyle};
 use relink_core::account::{Account, AccountUpsert, Contact, ContactInput};
 use relink_core::id::AccountRef;
 use relink_store::{Operated, OperatorAct, Store, StoredAccount};
@@ -31,6 +32,12 @@ pub(crate) async fn run(common: &Common, what: Accounts) -> Result<(), Failure> 
                 Some(stored) => output::json(&Shown::masked(&stored)),
                 None => Err(Failure::failed(format!("there is no account {wanted}"))),
             }
+        }
+        Accounts::LinkId { account_refs, all } => {
+            let client = parts::cobalt_client(&config)?;
+            let store = parts::checked_store(&config).await?;
+            let which = if all { Which::All } else { Which::These(account_refs) };
+            link_id::run(common.output, store.as_ref(), &client, which).await
         }
         Accounts::Delete { account_ref } => {
             let wanted = AccountRef::parse(&account_ref)?;
@@ -74,7 +81,7 @@ async fn import(
             lines(&bad)
         )));
     }
-    let bar = progress(accounts.len());
+    let bar = Progress::new(accounts.len() as u64, "accounts");
     let mut new = 0;
     let mut written = 0;
     for batch in accounts.chunks(BATCH) {
@@ -87,7 +94,7 @@ async fn import(
         })?;
         written += batch.len();
     }
-    bar.finish_and_clear();
+    bar.end();
     let imported = Imported {
         file: file.display().to_string(),
         new,
@@ -101,13 +108,9 @@ async fn import(
     if bad.is_empty() { Ok(()) } else { output::line(&lines(&bad)) }
 }
 
-async fn put(
-    store: &dyn Store,
-    batch: &[AccountUpsert],
-    bar: &ProgressBar,
-) -> Result<usize, Failure> {
+async fn put(store: &dyn Store, batch: &[AccountUpsert], bar: &Progress) -> Result<usize, Failure> {
     let answers = store.put_accounts(batch).await?;
-    bar.inc(batch.len() as u64);
+    bar.advance(batch.len() as u64);
     Ok(answers.into_iter().filter(|new| *new).count())
 }
 
@@ -117,15 +120,6 @@ fn lines(bad: &[BadLine]) -> String {
         .map(|bad| format!("  line {}: {}", bad.line, output::visible(&bad.why)))
         .collect();
     lines.join("\n")
-}
-
-/// Hidden by itself where standard error is not a terminal.
-fn progress(total: usize) -> ProgressBar {
-    let bar = ProgressBar::new(total as u64);
-    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} accounts, {eta} left") {
-        bar.set_style(style);
-    }
-    bar
 }
 
 async fn export(store: &dyn Store) -> Result<(), Failure> {

@@ -8,13 +8,17 @@ pub(crate) mod check;
 pub(crate) mod config;
 pub(crate) mod dead;
 pub(crate) mod demo;
+pub(crate) mod keys;
 pub(crate) mod migrate;
 pub(crate) mod operator;
 pub(crate) mod quarantine;
 pub(crate) mod reconcile;
+pub(crate) mod webhook;
 
 mod account_file;
 mod audit_parts;
 mod demo_once;
 mod demo_world;
+mod link_id;
 mod replay;
+mod secret_file;

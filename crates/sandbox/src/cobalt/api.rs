@@ -28,6 +28,7 @@ pub(super) struct World {
     pub(super) accounts: BTreeMap<String, Account>,
     pub(super) events: Vec<Value>,
     pub(super) listing: Listing,
+    pub(super) webhooks: super::webhooks::Webhooks,
 }
 
 impl World {
@@ -77,7 +78,9 @@ pub(super) fn answer(asked: &Asked, world: &mut World) -> Response<Full<Bytes>> 
         (&Method::POST, "/v1/link/token/create" | "/link/token/create") => link_token(asked, world),
         (&Method::GET, "/v1/settings") => settings(asked, world),
         (&Method::GET, "/v1/webhook-events") => events(asked, world),
-        _ => failure(StatusCode::NOT_FOUND, "not_found", "No such route"),
+        (&Method::POST, "/v1/settings") => super::settings::update(asked, world),
+        _ => super::webhooks::answer(asked, world)
+            .unwrap_or_else(|| failure(StatusCode::NOT_FOUND, "not_found", "No such route")),
     }
 }
 
@@ -196,6 +199,11 @@ fn is_asked_for(asked: &Asked, event: &Value) -> bool {
         && asked.query("end_date").is_none_or(|last| *day <= *last)
 }
 
-fn failure(status: StatusCode, error: &str, message: &str) -> Response<Full<Bytes>> {
+/// What every call for a broken account is answered with.
+pub(super) fn refused_as_broken() -> Response<Full<Bytes>> {
+    failure(StatusCode::FORBIDDEN, "login_required", LINK_EXPIRED)
+}
+
+pub(super) fn failure(status: StatusCode, error: &str, message: &str) -> Response<Full<Bytes>> {
     json(status, &value!({ "success": false, "error": error, "message": message }))
 }

@@ -4,8 +4,11 @@
 
 mod api;
 mod credentials;
+mod settings;
+mod webhooks;
 
 pub use api::{ApiFault, Listing};
+pub use webhooks::{RegisterAnswer, RegisteredUrl, Registration, RotatePath};
 
 use crate::answer::spawn;
 use crate::link::{self, LinkBehaviour, Links};

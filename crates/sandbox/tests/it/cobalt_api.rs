@@ -60,7 +60,7 @@ async fn without_credentials_or_a_route_there_is_nothing() {
     let bare = call(Method::GET, &format!("{}/v1/settings", cobalt.url()), &[], "").await;
     assert_eq!(bare.status, 401);
     assert_eq!(get(&cobalt, "/v1/nothing").await.status, 404);
-    assert_eq!(ask(&cobalt, Method::POST, "/v1/settings", "token-1", "").await.status, 404);
+    assert_eq!(ask(&cobalt, Method::DELETE, "/v1/settings", "token-1", "").await.status, 404);
 }
 
 #[tokio::test]

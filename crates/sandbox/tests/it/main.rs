@@ -12,6 +12,7 @@ mod scripts;
 mod support;
 
 mod cobalt_api;
+mod cobalt_registration;
 mod cobalt_webhooks;
 mod link_behaviour;
 mod link_site;

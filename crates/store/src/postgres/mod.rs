@@ -26,6 +26,7 @@ mod delivery;
 mod due;
 mod error;
 mod inspect;
+mod keys;
 mod marks;
 mod migrate;
 mod operate;

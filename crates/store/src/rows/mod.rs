@@ -20,7 +20,7 @@ pub(crate) use visit::VisitColumns;
 
 use crate::{Due, StoreError};
 use relink_core::Timestamp;
-use relink_core::id::{CaseId, NotificationId};
+use relink_core::id::{AccountRef, CaseId, NotificationId};
 use relink_core::time::{from_millis, to_millis};
 use std::fmt::Display;
 use std::str::FromStr;
@@ -71,6 +71,11 @@ pub(crate) fn due(id: &str, channel: &str, trace: Option<&str>) -> Result<Due, S
         channel: at.read("channel", channel)?,
         trace: trace.and_then(|text| text.parse().ok()),
     })
+}
+
+/// The account of a row that is read for nothing else.
+pub(crate) fn account_ref(text: &str) -> Result<AccountRef, StoreError> {
+    At { table: "accounts", row: text }.read("account_ref", text)
 }
 
 /// A notification whose case is missing: damage.

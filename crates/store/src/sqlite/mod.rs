@@ -14,6 +14,7 @@ mod delivery;
 mod due;
 mod error;
 mod inspect;
+mod keys;
 mod marks;
 mod operate;
 mod read;

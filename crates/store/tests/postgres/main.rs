@@ -13,6 +13,7 @@ mod server;
 mod world;
 
 mod batches;
+mod keys;
 mod outages;
 mod races;
 mod schema;

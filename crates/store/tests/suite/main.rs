@@ -18,6 +18,7 @@ mod doubt;
 mod due;
 mod grouped;
 mod hold;
+mod keys;
 mod listed;
 mod listing;
 mod marks;

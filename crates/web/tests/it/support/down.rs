@@ -11,9 +11,9 @@ use relink_core::visit::Visit;
 use relink_store::{
     AccountStore, Applied, AttemptFilter, AttemptRow, AuditRequest, AuditStore, Audited, Begin,
     BeginRequest, CaseFilter, CaseHistory, CaseStore, ComingBackStore, DeliveryStore, Door, Due,
-    DueStore, FinishRequest, Finished, InspectStore, LookUpRequest, Mark, MarkStore, OpenCase,
-    Operated, OperatorAct, OperatorStore, Progress, Proof, Proven, SignalStore, Store, StoreError,
-    StoreStats, StoredAccount, WayBack,
+    DueStore, FinishRequest, Finished, InspectStore, KeyStore, LookUpRequest, Mark, MarkStore,
+    OpenCase, Operated, OperatorAct, OperatorStore, Progress, Proof, Proven, ResealRequest,
+    Resealed, SealedTokens, SignalStore, Store, StoreError, StoreStats, StoredAccount, WayBack,
 };
 use std::time::Duration;
 
@@ -66,6 +66,16 @@ impl ComingBackStore for Down {
         self.say()
     }
     async fn claim_rechecks(&self, _: usize) -> Result<Vec<CaseId>> {
+        self.say()
+    }
+}
+
+#[async_trait::async_trait]
+impl KeyStore for Down {
+    async fn sealed_tokens(&self) -> Result<Vec<SealedTokens>> {
+        self.say()
+    }
+    async fn reseal(&self, _: &ResealRequest) -> Result<Resealed> {
         self.say()
     }
 }

@@ -12,9 +12,9 @@ use relink_core::visit::Visit;
 use relink_store::{
     AccountStore, Applied, AttemptFilter, AttemptRow, AuditRequest, AuditStore, Audited, Begin,
     BeginRequest, CaseFilter, CaseHistory, CaseStore, ComingBackStore, DeliveryStore, Door, Due,
-    DueStore, FinishRequest, Finished, InspectStore, LookUpRequest, Mark, MarkStore, OpenCase,
-    Operated, OperatorAct, OperatorStore, Progress, Proof, Proven, SignalStore, Store, StoreError,
-    StoreStats, StoredAccount, WayBack,
+    DueStore, FinishRequest, Finished, InspectStore, KeyStore, LookUpRequest, Mark, MarkStore,
+    OpenCase, Operated, OperatorAct, OperatorStore, Progress, Proof, Proven, ResealRequest,
+    Resealed, SealedTokens, SignalStore, Store, StoreError, StoreStats, StoredAccount, WayBack,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -139,6 +139,16 @@ impl ComingBackStore for ScriptedStore {
     }
     async fn claim_rechecks(&self, limit: usize) -> Result<Vec<CaseId>, StoreError> {
         self.ask("claim_rechecks", self.inner.claim_rechecks(limit)).await
+    }
+}
+
+#[async_trait::async_trait]
+impl KeyStore for ScriptedStore {
+    async fn sealed_tokens(&self) -> Result<Vec<SealedTokens>, StoreError> {
+        self.ask("sealed_tokens", self.inner.sealed_tokens()).await
+    }
+    async fn reseal(&self, request: &ResealRequest) -> Result<Resealed, StoreError> {
+        self.ask("reseal", self.inner.reseal(request)).await
     }
 }
 
