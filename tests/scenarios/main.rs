@@ -13,6 +13,7 @@ mod breaker;
 mod commands;
 mod demo;
 mod guards;
+mod in_app;
 mod kill;
 mod main_job;
 mod outcome;

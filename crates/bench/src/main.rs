@@ -29,6 +29,7 @@ mod outage;
 mod program;
 mod restart;
 mod startup;
+mod streams;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
@@ -81,9 +82,11 @@ enum What {
     Startup(startup::Options),
     /// A start over a store with a million open rows.
     Restart(restart::Options),
+    /// The in-app feed with thousands of open pages.
+    Streams(streams::Options),
     /// The receiver's answers while its broker is killed, frozen or blocked: two to three minutes.
     Outage(outage::Options),
-    /// All of them but `outage`, each with its defaults.
+    /// All of them but `outage` and `streams`, each with its defaults.
     All,
 }
 
@@ -107,6 +110,7 @@ async fn run(args: &Args) -> anyhow::Result<Report> {
         What::Email(options) => email::measure(&workplace, options).await?,
         What::Startup(options) => startup::measure(&workplace, options).await?,
         What::Restart(options) => restart::measure(&workplace, options).await?,
+        What::Streams(options) => streams::measure(&workplace, options).await?,
         What::Outage(options) => outage::measure(options).await?,
         What::All => all(&workplace).await?,
     };

@@ -13,6 +13,7 @@ mod audit;
 mod coming_back;
 mod deliver;
 mod error;
+mod feed;
 mod operator;
 mod types;
 
@@ -41,6 +42,7 @@ pub use deliver::{
     Begin, BeginRequest, DeliveryStore, FinishRequest, Finished, LookUpRequest, OpenAttempt,
 };
 pub use error::StoreError;
+pub use feed::{FeedStore, UsersCase, UsersCases};
 pub use grouped::Grouped;
 pub use marks::{Mark, MarkStore, Progress};
 pub use open::open;
