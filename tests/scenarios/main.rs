@@ -14,6 +14,7 @@ mod canaries;
 mod commands;
 mod demo;
 mod guards;
+mod in_app;
 mod keys;
 mod kill;
 mod main_job;

@@ -30,6 +30,7 @@ mod page;
 mod program;
 mod restart;
 mod startup;
+mod streams;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
@@ -82,11 +83,13 @@ enum What {
     Startup(startup::Options),
     /// A start over a store with a million open rows.
     Restart(restart::Options),
+    /// The in-app feed with thousands of open pages.
+    Streams(streams::Options),
     /// The receiver's answers while its broker is killed, frozen or blocked: two to three minutes.
     Outage(outage::Options),
     /// The first byte of the page behind a link, over a million open cases: some ten minutes.
     Page(page::Options),
-    /// All of them but `outage` and `page`, each with its defaults.
+    /// All of them but `outage`, `page` and `streams`, each with its defaults.
     All,
 }
 
@@ -110,6 +113,7 @@ async fn run(args: &Args) -> anyhow::Result<Report> {
         What::Email(options) => email::measure(&workplace, options).await?,
         What::Startup(options) => startup::measure(&workplace, options).await?,
         What::Restart(options) => restart::measure(&workplace, options).await?,
+        What::Streams(options) => streams::measure(&workplace, options).await?,
         What::Outage(options) => outage::measure(options).await?,
         What::Page(options) => page::measure(&workplace, options).await?,
         What::All => all(&workplace).await?,

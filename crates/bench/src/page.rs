@@ -10,7 +10,7 @@ use crate::report::{Figure, Limit};
 use crate::settings::{self, AMQP_VARIABLE, POSTGRES_VARIABLE};
 use crate::workplace::Workplace;
 use anyhow::{Context as _, bail, ensure};
-use relink_config::{Config, Encryption};
+use relink_config::Config;
 use relink_core::Timestamp;
 use relink_core::account::Channel;
 use relink_core::id::{CaseId, ContactId, NotificationId, StepId, WorkerId};
@@ -113,11 +113,7 @@ async fn pages(
 async fn fill(config: &Config, cases: u64, name: &str) -> anyhow::Result<Vec<String>> {
     let ahead = after(Timestamp::now(), AHEAD);
     let clock = Clock::Manual(Arc::new(AtomicI64::new(ahead.as_millisecond())));
-    let keys = match &config.encryption {
-        Encryption::Keys(ring) => ring.clone(),
-        Encryption::NotHeld => bail!("no key was read"),
-        Encryption::File(path) => bail!("no key is configured; {} is not used", path.display()),
-    };
+    let keys = settings::keys(config)?;
     let rules = Arc::new(config.rules());
     let store = relink_store::open(&config.store, rules, keys, clock).await?;
     store.migrate().await?;

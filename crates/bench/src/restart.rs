@@ -10,8 +10,8 @@ use crate::relay::Relay;
 use crate::report::{Figure, Limit};
 use crate::settings::{self, AMQP_VARIABLE, POSTGRES_VARIABLE};
 use crate::workplace::Workplace;
-use anyhow::{Context as _, bail, ensure};
-use relink_config::{Config, Encryption};
+use anyhow::{Context as _, ensure};
+use relink_config::Config;
 use relink_core::Timestamp;
 use relink_core::time::after;
 use relink_store::{Clock, Store};
@@ -119,11 +119,7 @@ async fn fill(config: &Config, cases: u64, name: &str) -> anyhow::Result<()> {
 }
 
 async fn open(config: &Config, clock: Clock) -> anyhow::Result<Arc<dyn Store>> {
-    let keys = match &config.encryption {
-        Encryption::Keys(ring) => ring.clone(),
-        Encryption::NotHeld => bail!("no key was read"),
-        Encryption::File(path) => bail!("no key is configured; {} is not used", path.display()),
-    };
+    let keys = settings::keys(config)?;
     Ok(relink_store::open(&config.store, Arc::new(config.rules()), keys, clock).await?)
 }
 

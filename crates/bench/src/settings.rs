@@ -1,8 +1,9 @@
 //! The configuration that everything here runs with: the program's own, with its defaults, and
 //! only what needs a value given one. Ports are free ones, every address is loopback.
 
-use anyhow::Context as _;
-use relink_config::Config;
+use anyhow::{Context as _, bail};
+use relink_config::{Config, Encryption};
+use relink_core::seal::KeyRing;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -76,6 +77,15 @@ pub(crate) fn parse(text: &str) -> anyhow::Result<Config> {
     let loaded = Config::parse(text, "the benchmark's own configuration", Path::new(""), &nothing)
         .context("the benchmark's own configuration is refused")?;
     Ok(loaded.config)
+}
+
+/// The keys that the configuration names.
+pub(crate) fn keys(config: &Config) -> anyhow::Result<KeyRing> {
+    match &config.encryption {
+        Encryption::Keys(ring) => Ok(ring.clone()),
+        Encryption::NotHeld => bail!("no key was read"),
+        Encryption::File(path) => bail!("no key is configured; {} is not used", path.display()),
+    }
 }
 
 /// Queue and store on servers.

@@ -51,6 +51,24 @@ pub(crate) fn request_path() -> Kind<String> {
     })
 }
 
+/// Where a web page comes from, as browsers spell it: scheme, host and, unless it is the scheme's
+/// own, port. Compared byte by byte, so another spelling would never match.
+pub(crate) fn origin() -> Kind<String> {
+    const ORIGIN: &str = "write it like \"https://app.example.org\": scheme, host and, unless it is the scheme's own, port";
+    let kind = url(UrlPath::Refused);
+    Kind::new(Shape::Url, move |raw| {
+        let text = kind.read(raw).map_err(|fault| fault.advised(ORIGIN))?;
+        let default_port = match text.starts_with("https:") {
+            true => text.ends_with(":443"),
+            false => text.ends_with(":80"),
+        };
+        if default_port {
+            return Err(Fault::new("is not spelled as browsers spell it", ORIGIN));
+        }
+        Ok(text)
+    })
+}
+
 /// `127.0.0.1:8080`; port 0 takes a free one.
 pub(crate) fn socket_address() -> Kind<SocketAddr> {
     Kind::new(Shape::SocketAddress, |raw| {

@@ -70,6 +70,30 @@ fn urls_are_https_or_of_this_machine() {
 }
 
 #[test]
+fn an_origin_is_spelled_as_browsers_do() {
+    for good in ["https://app.example.org", "https://app.example.org:8443", "http://localhost:3000"]
+    {
+        assert_eq!(origin().read(&Raw::Text(good)).unwrap(), good);
+    }
+    for bad in [
+        "*",
+        "null",
+        "app.example.org",
+        "https://*.example.org",
+        "https://app.example.org/path",
+        "https://app.example.org:443",
+        "http://localhost:80",
+        "http://app.example.org",
+        "https://user@app.example.org",
+    ] {
+        assert!(origin().read(&Raw::Text(bad)).is_err(), "{bad}");
+    }
+    // Another spelling of the same place is taken in the browsers' one.
+    let read = origin().read(&Raw::Text("https://App.Example.org/")).unwrap();
+    assert_eq!(read, "https://app.example.org");
+}
+
+#[test]
 fn a_password_in_a_url_is_not_repeated() {
     let fault = url(UrlPath::Allowed).read(&Raw::Text("https://u:canary@h.example")).unwrap_err();
     assert!(fault.hide_value && !fault.what.contains("canary"));

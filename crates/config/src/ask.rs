@@ -52,6 +52,16 @@ impl<'a> Ask<'_, '_, 'a> {
         })
     }
 
+    /// A list of single values, empty by default.
+    pub(crate) fn list_or_none<T>(self, kind: &Kind<T>) -> Option<Vec<T>> {
+        let shape = Shape::List(Box::new(kind.shape.clone()));
+        let ask = self.describe(shape, Some(json!([])), false);
+        ask.each(&[], |section, name, written, raw| {
+            let read = kind.read(raw);
+            read.map_err(|fault| section.fault(name, written, fault)).ok()
+        })
+    }
+
     /// Every element of the list through `item`, or of `default` when there is no list.
     pub(crate) fn each<T>(
         self,

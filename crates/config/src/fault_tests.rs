@@ -297,7 +297,7 @@ keys = [{ id = "2026-11", secret = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
 [[policy.steps]]
 id = "first"
 at = "0s"
-to = "user"
+to = "admin"
 channels = ["sms", "in_app"]
 "#
     ));

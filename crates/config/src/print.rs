@@ -17,6 +17,8 @@ impl Config {
         self.print_cobalt(&mut page);
         print_email(&mut page, &self.email);
         print_sms(&mut page, &self.sms);
+        page.table("[in_app]");
+        page.plain("enabled", self.in_app.enabled);
         self.print_access(&mut page);
         print_policy(&mut page, &self.policy);
         page.table("[log]");
@@ -63,6 +65,8 @@ impl Config {
         page.table("[web]");
         page.text("listen", self.web.listen);
         page.plain("reuse_port", self.web.reuse_port);
+        page.plain("max_connections", self.web.max_connections);
+        page.plain("allowed_origins", format_args!("{:?}", self.web.allowed_origins));
         page.table("[work]");
         page.text("lease", format_duration(self.work.lease));
         page.text("drain", format_duration(self.work.drain));

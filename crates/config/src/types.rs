@@ -37,6 +37,8 @@ pub struct Config {
     pub email: Email,
     /// `[sms]`
     pub sms: Sms,
+    /// `[in_app]`
+    pub in_app: InApp,
     /// `[[api.keys]]`
     pub api_keys: Vec<ApiKey>,
     /// `[encryption]`
@@ -52,7 +54,11 @@ impl Config {
     pub fn rules(&self) -> Rules {
         Rules {
             policy: self.policy.clone(),
-            channels: EnabledChannels { email: self.email.enabled, sms: self.sms.enabled },
+            channels: EnabledChannels {
+                email: self.email.enabled,
+                sms: self.sms.enabled,
+                in_app: self.in_app.enabled,
+            },
             email_on_unknown: self.email.on_unknown,
             sms_on_unknown: self.sms.on_unknown,
         }
@@ -122,6 +128,10 @@ pub struct Web {
     pub listen: SocketAddr,
     /// Whether another process of the web role may listen there at the same time.
     pub reuse_port: bool,
+    /// Open connections at once. Three quarters of them may be streams of the in-app feed.
+    pub max_connections: usize,
+    /// Origins of pages, other than `public_url`'s own, that may use the in-app feed.
+    pub allowed_origins: Vec<String>,
 }
 
 /// `[work]`

@@ -55,6 +55,9 @@ pub enum Address {
     Email(EmailAddress),
     /// A phone number.
     Phone(PhoneNumber),
+    /// The account's user, in the customer's own app. There is nothing to carry: the feed shows a
+    /// case to whoever the account's `user_id` names at that moment.
+    InApp,
 }
 
 impl Address {
@@ -63,18 +66,24 @@ impl Address {
         match self {
             Self::Email(address) => address.masked(),
             Self::Phone(number) => number.masked(),
+            Self::InApp => Channel::InApp.to_string(),
         }
     }
 }
 
 impl Contact {
     /// The address of this person on `channel`, if the channel can be used for them at all:
-    /// an address is on file and, for text messages, consent is.
+    /// an address is on file and, for text messages, consent is. In the app only the account's
+    /// user can be reached: nobody else is known to it.
     pub fn address_on(&self, channel: Channel) -> Option<Address> {
         match channel {
             Channel::Email => self.email.clone().map(Address::Email),
             Channel::Sms if self.sms_consent => self.phone.clone().map(Address::Phone),
-            Channel::Sms | Channel::InApp => None,
+            Channel::Sms => None,
+            Channel::InApp => match self.role {
+                Role::User => Some(Address::InApp),
+                Role::Admin => None,
+            },
         }
     }
 }
@@ -313,5 +322,18 @@ mod tests {
         let contact = &upsert.account.contacts[0];
         assert!(contact.address_on(Channel::Email).is_some());
         assert_eq!(contact.address_on(Channel::Sms), None);
+    }
+
+    #[test]
+    fn in_the_app_the_user_is_reached_and_nobody_else() {
+        let upsert = input(
+            r#"{"user_id":"canary","org_id":"o","access_token":"t","contacts":[
+                {"id":"a","role":"user"},{"id":"b","role":"admin","email":"a@b.org"}]}"#,
+        )
+        .unwrap();
+        let [user, admin] = &upsert.account.contacts[..] else { panic!("two contacts") };
+        let address = user.address_on(Channel::InApp).unwrap();
+        assert_eq!((address.masked().as_str(), &address), ("in_app", &Address::InApp));
+        assert_eq!(admin.address_on(Channel::InApp), None);
     }
 }

@@ -189,7 +189,7 @@ fn nothing_is_ever_sent_after_close_or_under_a_lease() {
     for state in NotificationState::ALL.iter().copied() {
         for closed in [false, true] {
             for lease in [None, Some(at(19)), Some(at(21))] {
-                for channel in [Channel::Email, Channel::Sms] {
+                for channel in Channel::ALL.iter().copied() {
                     let mut any = snapshot(channel);
                     any.notification.state = state;
                     any.notification.lease_until = lease;

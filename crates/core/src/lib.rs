@@ -22,6 +22,7 @@ pub mod visit;
 
 pub mod arrears;
 pub mod breaker;
+pub mod feed;
 pub mod gate;
 pub mod next_step;
 pub mod plan;

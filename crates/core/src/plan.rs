@@ -239,7 +239,7 @@ pub const WARNING_STEP: &str = "warning";
 
 /// The steps a case of this kind takes. A warning is softer: the account still works, so there
 /// is one email to its user and nothing else.
-fn steps_for(kind: SignalKind, rules: &Rules) -> Vec<Step> {
+pub(crate) fn steps_for(kind: SignalKind, rules: &Rules) -> Vec<Step> {
     match kind {
         SignalKind::LoginRequired | SignalKind::Repaired => rules.policy.steps.clone(),
         SignalKind::PasswordChangeWarning => StepId::parse(WARNING_STEP)

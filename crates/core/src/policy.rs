@@ -39,6 +39,8 @@ pub struct EnabledChannels {
     pub email: bool,
     /// `[sms] enabled`.
     pub sms: bool,
+    /// `[in_app] enabled`.
+    pub in_app: bool,
 }
 
 impl EnabledChannels {
@@ -47,8 +49,7 @@ impl EnabledChannels {
         match channel {
             Channel::Email => self.email,
             Channel::Sms => self.sms,
-            // Shown by the customer's app from the open case itself; nothing is sent.
-            Channel::InApp => false,
+            Channel::InApp => self.in_app,
         }
     }
 }
@@ -83,7 +84,8 @@ impl Rules {
         match channel {
             Channel::Email => self.email_on_unknown,
             Channel::Sms => self.sms_on_unknown,
-            Channel::InApp => OnUnknown::Hold,
+            // Telling the app again tells nobody twice: it shows the case, not the telling.
+            Channel::InApp => OnUnknown::ResendOnce,
         }
     }
 }

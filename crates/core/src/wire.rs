@@ -19,16 +19,21 @@ words! {
         SendEmail = "send.email",
         /// Scheduler to SMS workers.
         SendSms = "send.sms",
+        /// Scheduler to the workers that tell the app.
+        SendInApp = "send.in_app",
     }
 }
 
 impl Topic {
-    /// Where due notifications of `channel` travel; `None` for a channel that nothing is sent on.
-    pub fn for_channel(channel: Channel) -> Option<Self> {
+    /// What due notifications travel on.
+    pub const SENDS: [Self; 3] = [Self::SendEmail, Self::SendSms, Self::SendInApp];
+
+    /// Where due notifications of `channel` travel.
+    pub fn for_channel(channel: Channel) -> Self {
         match channel {
-            Channel::Email => Some(Self::SendEmail),
-            Channel::Sms => Some(Self::SendSms),
-            Channel::InApp => None,
+            Channel::Email => Self::SendEmail,
+            Channel::Sms => Self::SendSms,
+            Channel::InApp => Self::SendInApp,
         }
     }
 }

@@ -101,6 +101,8 @@ pub(crate) enum Duty {
     Email,
     /// Text messages are sent.
     Sms,
+    /// The customer's app is told.
+    InApp,
     /// Cases expire, gauges are refreshed.
     Upkeep,
     /// Cobalt is asked for events that no webhook brought.

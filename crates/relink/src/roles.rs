@@ -16,8 +16,15 @@ pub(crate) struct Roles {
     pub(crate) web: bool,
 }
 
-const DUTIES: [Duty; 6] =
-    [Duty::Plan, Duty::Schedule, Duty::Email, Duty::Sms, Duty::Upkeep, Duty::Reconcile];
+const DUTIES: [Duty; 7] = [
+    Duty::Plan,
+    Duty::Schedule,
+    Duty::Email,
+    Duty::Sms,
+    Duty::InApp,
+    Duty::Upkeep,
+    Duty::Reconcile,
+];
 
 impl Roles {
     pub(crate) fn all() -> Self {

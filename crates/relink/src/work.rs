@@ -19,6 +19,7 @@ use relink_worker::auto_replay::AutoReplayer;
 use relink_worker::circuit::Circuit;
 use relink_worker::deliver::Courier;
 use relink_worker::depths::Depths;
+use relink_worker::in_app::{AT_ONCE as IN_APP_AT_ONCE, InAppSender};
 use relink_worker::outcomes::Outcomes;
 use relink_worker::plan::{BATCH, Planner};
 use relink_worker::reconcile::{Pace, Reconciler, Tally};
@@ -151,7 +152,7 @@ impl Work<'_> {
         metrics: &relink_worker::Metrics,
         tasks: &mut Tasks,
     ) -> Result<(), Failure> {
-        if !roles.has(Duty::Email) && !roles.has(Duty::Sms) {
+        if ![Duty::Email, Duty::Sms, Duty::InApp].iter().any(|duty| roles.has(*duty)) {
             return Ok(());
         }
         let (grouped, outcomes) = (Grouped::new(self.store), parts::outcomes(self.config)?);
@@ -176,6 +177,14 @@ impl Work<'_> {
             };
             let courier = self.courier(sender, &desk, self.config.sms.concurrency);
             self.deliver(courier, Topic::SendSms, tasks);
+        }
+        if roles.has(Duty::InApp) {
+            let sender: Arc<dyn Sender> = match self.config.in_app.enabled {
+                true => Arc::new(InAppSender),
+                false => Arc::new(SwitchedOff(Channel::InApp)),
+            };
+            let courier = self.courier(sender, &desk, IN_APP_AT_ONCE);
+            self.deliver(courier, Topic::SendInApp, tasks);
         }
         Ok(())
     }

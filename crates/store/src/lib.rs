@@ -13,6 +13,7 @@ mod audit;
 mod coming_back;
 mod deliver;
 mod error;
+mod feed;
 mod keys;
 mod operator;
 mod types;
@@ -42,6 +43,7 @@ pub use deliver::{
     Begin, BeginRequest, DeliveryStore, FinishRequest, Finished, LookUpRequest, OpenAttempt,
 };
 pub use error::StoreError;
+pub use feed::{FeedStore, UsersCase, UsersCases};
 pub use grouped::Grouped;
 pub use keys::{KeyStore, ResealRequest, Resealed, SealedTokens};
 pub use marks::{Mark, MarkStore, Progress};

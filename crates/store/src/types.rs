@@ -1,7 +1,8 @@
 //! The interface that both databases keep, and the rows that come out of it.
 
 use crate::{
-    AuditStore, ComingBackStore, DeliveryStore, KeyStore, MarkStore, OperatorStore, StoreError,
+    AuditStore, ComingBackStore, DeliveryStore, FeedStore, KeyStore, MarkStore, OperatorStore,
+    StoreError,
 };
 use relink_core::Timestamp;
 use relink_core::account::{Account, AccountUpsert, Channel};
@@ -359,6 +360,7 @@ pub trait Store:
     + MarkStore
     + ComingBackStore
     + KeyStore
+    + FeedStore
 {
     /// Brings the schema up to this release. Safe to call from several processes at once.
     /// Answers the versions applied now.

@@ -1,5 +1,6 @@
 //! Every HTTP status of this crate is chosen here, from a typed error.
 
+use crate::back::NoToken;
 use axum::response::{IntoResponse, Response};
 use hyper::{StatusCode, header};
 use relink_core::account::FieldFault;
@@ -14,6 +15,12 @@ pub(crate) enum ApiError {
     NotAuthenticated,
     #[error("the key's role does not allow this")]
     Forbidden,
+    #[error("a user's token does not open this")]
+    NotYours,
+    #[error("as many streams are open as there may be")]
+    TooManyStreams,
+    #[error(transparent)]
+    NoToken(#[from] NoToken),
     #[error("the route has no such method")]
     MethodNotAllowed,
     #[error("{0}")]
@@ -42,6 +49,12 @@ impl ApiError {
             }
             Self::Forbidden => new(StatusCode::FORBIDDEN, "forbidden", "Not allowed")
                 .detail("This route needs a key with role = \"ops\"."),
+            Self::NotYours => new(StatusCode::FORBIDDEN, "forbidden", "Not allowed")
+                .detail("A user's token opens the cases of that user and nothing else."),
+            Self::TooManyStreams => {
+                new(StatusCode::SERVICE_UNAVAILABLE, "too_many_streams", "Try again shortly")
+            }
+            Self::NoToken(why) => no_token(why),
             Self::MethodNotAllowed => {
                 new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed")
                     .detail("The `Allow` header names the methods of this route.")
@@ -85,24 +98,87 @@ impl ApiError {
     }
 }
 
+/// Why nobody can be handed to Link.
+fn no_token(why: &NoToken) -> Problem {
+    let new = Problem::new;
+    match why {
+        NoToken::Ended => new(StatusCode::CONFLICT, "ended", "The case has ended")
+            .detail("There is nothing to link again."),
+        NoToken::NoAccount => new(StatusCode::NOT_FOUND, "not_found", "Not found"),
+        NoToken::TooOften => new(StatusCode::TOO_MANY_REQUESTS, "too_often", "Try again later")
+            .detail(why.to_string()),
+        NoToken::NoCredentials => {
+            new(StatusCode::SERVICE_UNAVAILABLE, "no_credentials", "Not set up").detail(
+                "This installation has no credentials for Cobalt; the log of its start says so.",
+            )
+        }
+        NoToken::Store(error) if error.is_passing() => {
+            new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", "Try again shortly")
+        }
+        NoToken::Store(_) => new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error")
+            .detail("The cause is in the log of `relink web`."),
+        NoToken::Cobalt(_) => new(StatusCode::BAD_GATEWAY, "cobalt", "Cobalt made no token")
+            .detail("Try again shortly; the cause is in the log of `relink web`."),
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        if let Self::Store(error) = &self {
-            tracing::error!(%error, "request could not be served");
+        match &self {
+            Self::Store(error) | Self::NoToken(NoToken::Store(error)) => {
+                tracing::error!(%error, "request could not be served");
+            }
+            Self::NoToken(NoToken::Cobalt(error)) => {
+                tracing::error!(%error, "no link token was made");
+            }
+            Self::NotAuthenticated
+            | Self::Forbidden
+            | Self::NotYours
+            | Self::TooManyStreams
+            | Self::NoToken(_)
+            | Self::MethodNotAllowed
+            | Self::NotFound(_)
+            | Self::Conflict(_)
+            | Self::BadRequest(_)
+            | Self::NotJson
+            | Self::Faults(_)
+            | Self::Body(_) => {}
         }
         let mut response = self.problem().into_response();
+        let again = |seconds| Some(header::HeaderValue::from_static(seconds));
+        let retry_after = match &self {
+            Self::Store(error) | Self::NoToken(NoToken::Store(error)) if error.is_passing() => {
+                again("5")
+            }
+            Self::NoToken(NoToken::TooOften) => again("600"),
+            Self::NoToken(NoToken::Cobalt(_)) => again("5"),
+            Self::TooManyStreams => again("30"),
+            Self::NotAuthenticated
+            | Self::Forbidden
+            | Self::NotYours
+            | Self::MethodNotAllowed
+            | Self::NotFound(_)
+            | Self::Conflict(_)
+            | Self::BadRequest(_)
+            | Self::NotJson
+            | Self::Faults(_)
+            | Self::Body(_)
+            | Self::NoToken(_)
+            | Self::Store(_) => None,
+        };
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds);
+        }
         match &self {
             Self::NotAuthenticated => {
                 response
                     .headers_mut()
                     .insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
             }
-            Self::Store(error) if error.is_passing() => {
-                response
-                    .headers_mut()
-                    .insert(header::RETRY_AFTER, header::HeaderValue::from_static("5"));
-            }
             Self::Forbidden
+            | Self::NotYours
+            | Self::TooManyStreams
+            | Self::NoToken(_)
             | Self::MethodNotAllowed
             | Self::NotFound(_)
             | Self::Conflict(_)

@@ -7,6 +7,7 @@
 mod api;
 mod back;
 mod error;
+mod feed;
 mod metrics;
 mod page;
 mod router;

@@ -3,6 +3,7 @@
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
@@ -17,6 +18,7 @@ struct Labels {
 pub struct Metrics {
     requests: Family<Labels, Counter>,
     to_relink: Histogram,
+    streams: Gauge,
 }
 
 impl Metrics {
@@ -24,7 +26,7 @@ impl Metrics {
     pub fn register(registry: &mut Registry) -> Self {
         // A minute to about 45 days: a person may take that long.
         let to_relink = Histogram::new(exponential_buckets(60.0, 2.0, 17));
-        let metrics = Self { requests: Family::default(), to_relink };
+        let metrics = Self { requests: Family::default(), to_relink, streams: Gauge::default() };
         registry.register(
             "relink_web_requests",
             "Requests to the web listener",
@@ -35,7 +37,16 @@ impl Metrics {
             "From opening a case to the word that its account works again",
             metrics.to_relink.clone(),
         );
+        registry.register(
+            "relink_feed_streams",
+            "Open streams of the in-app feed",
+            metrics.streams.clone(),
+        );
         metrics
+    }
+
+    pub(crate) fn streams(&self) -> Gauge {
+        self.streams.clone()
     }
 
     pub(crate) fn relinked_after(&self, seconds: f64) {

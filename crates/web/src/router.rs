@@ -2,6 +2,7 @@
 
 use crate::api::{accounts, attempts, cases};
 use crate::error::ApiError;
+use crate::feed::{self, component::Component, hub::Hub};
 use crate::metrics::Metrics;
 use crate::page;
 use axum::Router;
@@ -14,9 +15,10 @@ use hyper_util::service::TowerToHyperService;
 use relink_cobalt::CobaltClient;
 use relink_config::{ApiKey, ApiRole, Config, authenticate};
 use relink_core::id::OperatorId;
+use relink_core::policy::Rules;
 use relink_http::listener::Listener;
 use relink_http::server::{Limits, serve};
-use relink_store::Store;
+use relink_store::{FeedStore, Store};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi;
@@ -26,10 +28,14 @@ use utoipa::OpenApi;
 pub(crate) struct Shared {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) page: Arc<page::LinkPage>,
-    keys: Arc<[ApiKey]>,
+    pub(crate) keys: Arc<[ApiKey]>,
     pub(crate) metrics: Metrics,
     /// `None` without credentials for it.
     pub(crate) cobalt: Option<Arc<CobaltClient>>,
+    pub(crate) rules: Arc<Rules>,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) component: Arc<Component>,
+    pub(crate) allowed_origins: Arc<[String]>,
 }
 
 /// What the web role is built from.
@@ -48,6 +54,8 @@ pub struct Parts<'a> {
 #[derive(Clone)]
 pub struct Web {
     router: Router,
+    hub: Arc<Hub>,
+    limits: Limits,
 }
 
 #[derive(OpenApi)]
@@ -62,6 +70,8 @@ pub struct Web {
         accounts::put, accounts::get, accounts::delete, accounts::relinked,
         cases::list, cases::get, cases::close, cases::hold, cases::release,
         attempts::list,
+        feed::cases::list, feed::stream::open, feed::way::link, feed::way::done, feed::way::seen,
+        feed::token_route::mint,
     ),
     modifiers(&BearerKey),
 )]
@@ -78,6 +88,12 @@ impl utoipa::Modify for BearerKey {
             .build();
         let components = doc.components.get_or_insert_with(Default::default);
         components.add_security_scheme("key", SecurityScheme::Http(scheme));
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("JWT")
+            .description(Some("A short-lived token of one user, signed by your backend (HS256)."))
+            .build();
+        components.add_security_scheme("user_token", SecurityScheme::Http(scheme));
     }
 }
 
@@ -90,8 +106,18 @@ impl Web {
     /// Builds the routes.
     pub fn build(parts: Parts<'_>) -> Self {
         let Parts { store, config, cobalt, metrics } = parts;
+        let limits = Limits { max_connections: config.web.max_connections, ..Limits::default() };
+        let rules = config.rules();
+        let feed_store: Arc<dyn FeedStore> = Arc::clone(&store) as Arc<dyn FeedStore>;
+        // The rest of the connections stays for everything that is not a stream.
+        let most = limits.max_connections / 4 * 3;
+        let hub = Arc::new(Hub::new(feed_store, rules.clone(), most, metrics.streams()));
         let shared = Shared {
             store,
+            rules: Arc::new(rules),
+            hub: Arc::clone(&hub),
+            component: Arc::new(Component::new(&config.cobalt.link_script_url)),
+            allowed_origins: config.web.allowed_origins.clone().into(),
             page: Arc::new(page::LinkPage::new(&config.instance.name)),
             keys: config.api_keys.clone().into(),
             metrics,
@@ -101,14 +127,20 @@ impl Web {
             .route_layer(middleware::from_fn_with_state(shared.clone(), app_only));
         let ops = table(ops_routes())
             .route_layer(middleware::from_fn_with_state(shared.clone(), ops_only));
+        let cors = middleware::from_fn_with_state(shared.clone(), feed::cors::layer);
+        let users = table(feed::user_routes())
+            .route_layer(middleware::from_fn_with_state(shared.clone(), feed::access::guard))
+            .merge(table(banner_route()))
+            .route_layer(cors);
         let router = app
             .merge(ops)
+            .merge(users)
             .merge(table(open_routes()))
             .fallback(async || ApiError::NotFound("There is no such route."))
             .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
             .layer(middleware::from_fn_with_state(shared.clone(), count))
             .with_state(shared);
-        Self { router }
+        Self { router, hub, limits }
     }
 
     /// The routes, for a listener of the caller's own.
@@ -118,14 +150,20 @@ impl Web {
 
     /// Serves until `stop`, then leaves the listener in its way and finishes what is in hand.
     pub async fn run(self, listener: impl Into<Listener>, stop: CancellationToken) {
-        serve(listener.into(), TowerToHyperService::new(self.router), Limits::default(), stop)
-            .await;
+        let Self { router, hub, limits } = self;
+        let closing = async {
+            stop.cancelled().await;
+            // A stream never ends by itself: it would be waited for until the drain's deadline.
+            hub.close();
+        };
+        let service = TowerToHyperService::new(router);
+        tokio::join!(serve(listener.into(), service, limits, stop.clone()), closing);
     }
 }
 
-/// A route and its methods. What stands in these three tables exists; a test compares the
-/// first two with the description.
-type Row = (&'static str, MethodRouter<Shared>);
+/// A route and its methods. What stands in these tables and in that of the feed exists; a test
+/// compares all that need a key with the description.
+pub(crate) type Row = (&'static str, MethodRouter<Shared>);
 
 fn app_routes() -> Vec<Row> {
     vec![
@@ -150,6 +188,10 @@ fn ops_routes() -> Vec<Row> {
 
 fn open_routes() -> Vec<Row> {
     vec![("/r/{token}", get(page::link)), ("/v1/openapi.json", get(document))]
+}
+
+fn banner_route() -> Vec<Row> {
+    vec![("/relink-banner.js", get(feed::component::serve))]
 }
 
 fn table(rows: Vec<Row>) -> Router<Shared> {
@@ -193,7 +235,11 @@ async fn count(State(shared): State<Shared>, request: Request, next: Next) -> Re
         .extensions()
         .get::<MatchedPath>()
         .map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
+    let changes = !request.method().is_safe();
     let response = next.run(request).await;
+    if changes && response.status().is_success() {
+        shared.hub.poke();
+    }
     shared.metrics.request(&route, response.status().as_u16());
     response
 }

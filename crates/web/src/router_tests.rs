@@ -3,8 +3,11 @@ use std::collections::BTreeSet;
 
 #[test]
 fn what_is_routed_is_described_and_what_is_described_is_routed() {
-    let routed: BTreeSet<String> =
-        app_routes().into_iter().chain(ops_routes()).map(|(path, _)| path.to_owned()).collect();
+    let routed: BTreeSet<String> = [app_routes(), ops_routes(), feed::user_routes()]
+        .concat()
+        .into_iter()
+        .map(|(path, _)| path.to_owned())
+        .collect();
     let described: BTreeSet<String> = openapi().paths.paths.into_keys().collect();
     assert_eq!(routed, described);
     let undescribed: Vec<&str> = open_routes().iter().map(|(path, _)| *path).collect();

@@ -146,7 +146,11 @@ impl Drop for Leave {
 
 /// What to do about a refused set-up.
 fn remedy(channel: Channel, reason: Reason) -> &'static str {
-    let email = channel == Channel::Email;
+    let email = match channel {
+        Channel::Email => true,
+        // Nothing outside is asked to tell the app, so nothing there can refuse.
+        Channel::Sms | Channel::InApp => false,
+    };
     if reason == Reason::AccountSuspended {
         "ask the provider why it has suspended the account"
     } else if reason == Reason::SenderRefused && email {

@@ -1,7 +1,8 @@
 //! Flows 2 and 3: signals become cases, due notifications become attempts.
 //!
 //! Five duties, each a loop around one public step: [`plan`] applies signals, [`schedule`]
-//! publishes what is due, [`deliver`] sends it, [`upkeep`] expires cases and keeps the gauges, with
+//! publishes what is due, [`deliver`] sends it ([`in_app`] is the one channel whose sender lives
+//! here, since it asks nobody), [`upkeep`] expires cases and keeps the gauges, with
 //! [`auto_replay`] beside it for what a broker buried for no fault of its own, [`reconcile`] asks
 //! Cobalt for what no webhook brought.
 //! Any number of workers may run: the store's leases and fences decide, never a lock here.
@@ -11,6 +12,7 @@ pub mod auto_replay;
 pub mod circuit;
 pub mod deliver;
 pub mod depths;
+pub mod in_app;
 pub mod metrics;
 pub mod outcomes;
 pub mod plan;

@@ -93,9 +93,9 @@ impl Scheduler {
         }
         reached(FailPoint::BeforeDuePublish);
         let mut unpublished = Vec::new();
-        for topic in [Topic::SendEmail, Topic::SendSms] {
+        for topic in Topic::SENDS {
             let group: Vec<&Due> =
-                due.iter().filter(|due| Topic::for_channel(due.channel) == Some(topic)).collect();
+                due.iter().filter(|due| Topic::for_channel(due.channel) == topic).collect();
             if group.is_empty() || self.is_deep(topic).await {
                 continue;
             }

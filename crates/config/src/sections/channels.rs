@@ -6,7 +6,7 @@ use crate::kind::{Fault, Raw};
 use crate::kinds::{count, flag, path, port, text, word};
 use crate::reader::Section;
 use crate::secret::{Fallback, Privacy};
-use crate::types::{Email, Mailbox, Sms, SmsFrom, Smtp, SmtpTls};
+use crate::types::{Email, InApp, Mailbox, Sms, SmsFrom, Smtp, SmtpTls};
 use relink_core::masked::Secret;
 use relink_core::policy::{EnabledChannels, OnUnknown};
 
@@ -264,13 +264,21 @@ fn needed<T>(
     }
 }
 
+pub(super) fn in_app(s: &mut Section<'_, '_>) -> Option<InApp> {
+    let enabled =
+        s.key("enabled", "Whether a step may tell the customer's app.").or(flag(), Raw::Flag(true));
+    Some(InApp { enabled: enabled? })
+}
+
 /// What the policy can count on; warns when that is nothing.
 pub(super) fn usable(
     top: &mut Section<'_, '_>,
     email: Option<&Email>,
     sms: Option<&Sms>,
+    in_app: Option<InApp>,
 ) -> Option<EnabledChannels> {
-    let usable = EnabledChannels { email: email?.enabled, sms: sms?.enabled };
+    let (email, sms, in_app) = (email?.enabled, sms?.enabled, in_app?.enabled);
+    let usable = EnabledChannels { email, sms, in_app };
     if !usable.email && !usable.sms {
         top.warn(
             "email",

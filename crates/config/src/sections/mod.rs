@@ -8,7 +8,7 @@ mod cobalt;
 mod policy;
 mod storage;
 
-use crate::address::{UrlPath, socket_address, url};
+use crate::address::{UrlPath, origin, socket_address, url};
 use crate::kind::{Fault, Raw};
 use crate::kinds::{count, duration, flag, path, share, size, text, word};
 use crate::reader::Section;
@@ -57,12 +57,13 @@ fn read(top: &mut Section<'_, '_>, holds: Holds) -> Option<Config> {
     let cobalt = top.section("cobalt", cobalt::cobalt);
     let email = top.section("email", channels::email);
     let sms = top.section("sms", channels::sms);
+    let in_app = top.section("in_app", channels::in_app);
     let api_keys = top.section("api", access::api);
     let encryption = top.section("encryption", |s| match holds {
         Holds::Everything => access::encryption(s, store.as_ref(), &data_dir),
         Holds::NoStore => access::no_encryption(s),
     });
-    let usable = channels::usable(top, email.as_ref(), sms.as_ref());
+    let usable = channels::usable(top, email.as_ref(), sms.as_ref(), in_app);
     let policy = top.section("policy", |s| policy::policy(s, usable));
     let log = top.section("log", log);
     Some(Config {
@@ -76,6 +77,7 @@ fn read(top: &mut Section<'_, '_>, holds: Holds) -> Option<Config> {
         cobalt: cobalt?,
         email: email?,
         sms: sms?,
+        in_app: in_app?,
         api_keys: api_keys?,
         encryption: encryption?,
         policy: policy?,
@@ -192,7 +194,18 @@ fn web(s: &mut Section<'_, '_>) -> Option<Web> {
     let reuse_port = s
         .key("reuse_port", "Lets a second process of the web role listen on the same port, to take over from the first.")
         .or(flag(), Raw::Flag(false));
-    Some(Web { listen: listen?, reuse_port: reuse_port? })
+    let max_connections = s
+        .key("max_connections", "Open connections at once; more wait to be accepted.")
+        .or(count(16, 65_536), Raw::Integer(8192));
+    let allowed_origins = s
+        .key("allowed_origins", "Other origins whose pages may use the in-app feed.")
+        .list_or_none(&origin());
+    Some(Web {
+        listen: listen?,
+        reuse_port: reuse_port?,
+        max_connections: max_connections?,
+        allowed_origins: allowed_origins?,
+    })
 }
 
 /// Shorter, and a relay that takes a moment would be taken for a dead worker.

@@ -36,7 +36,7 @@ pub(super) fn policy(s: &mut Section<'_, '_>, usable: Option<EnabledChannels>) -
     for (key, fault) in faults(&policy) {
         s.problem(&key, fault);
     }
-    if let Some(usable) = usable.filter(|usable| usable.email || usable.sms) {
+    if let Some(usable) = usable.filter(|usable| usable.email || usable.sms || usable.in_app) {
         warn_of_silent_steps(s, &policy, usable);
     }
     Some(policy)
@@ -130,11 +130,13 @@ fn faults(policy: &Policy) -> Vec<(String, Fault)> {
 
 fn warn_of_silent_steps(s: &mut Section<'_, '_>, policy: &Policy, usable: EnabledChannels) {
     for (n, step) in policy.steps.iter().enumerate() {
-        if !step.channels.iter().any(|channel| usable.has(*channel)) {
+        // The app knows the account's user and nobody else.
+        let reaches = |channel: Channel| channel != Channel::InApp || step.to == Role::User;
+        if !step.channels.iter().any(|channel| usable.has(*channel) && reaches(*channel)) {
             let remedy = "switch one of its channels on, or remove the step";
             s.warn(
                 &format!("steps[{n}].channels"),
-                "can send nothing: none of its channels is switched on",
+                "can send nothing: none of its channels is switched on and reaches its contacts",
                 remedy,
             );
         }

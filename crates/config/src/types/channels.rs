@@ -1,4 +1,4 @@
-//! How people are reached: `[email]` and `[sms]`.
+//! How people are reached: `[email]`, `[sms]` and `[in_app]`.
 
 use relink_core::masked::Secret;
 use relink_core::policy::OnUnknown;
@@ -77,6 +77,13 @@ pub struct Sms {
     pub on_unknown: OnUnknown,
     /// Requests at once.
     pub concurrency: usize,
+}
+
+/// `[in_app]`
+#[derive(Debug, Clone, Copy)]
+pub struct InApp {
+    /// Whether a step may tell the customer's app. The feed itself is always there.
+    pub enabled: bool,
 }
 
 /// Who a text message comes from.

@@ -50,6 +50,7 @@ struct Topics {
     signals: Arc<TopicQueue>,
     send_email: Arc<TopicQueue>,
     send_sms: Arc<TopicQueue>,
+    send_in_app: Arc<TopicQueue>,
     letters: EmbeddedDeadLetters,
 }
 
@@ -59,6 +60,7 @@ impl Topics {
             Topic::Signals => &self.signals,
             Topic::SendEmail => &self.send_email,
             Topic::SendSms => &self.send_sms,
+            Topic::SendInApp => &self.send_in_app,
         }
     }
 }
@@ -92,6 +94,7 @@ impl EmbeddedQueue {
                 signals: open(Topic::Signals)?,
                 send_email: open(Topic::SendEmail)?,
                 send_sms: open(Topic::SendSms)?,
+                send_in_app: open(Topic::SendInApp)?,
                 letters: letters.clone(),
             };
             // The logs' locks are held: nobody else writes letters now.

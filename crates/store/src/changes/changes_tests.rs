@@ -28,7 +28,7 @@ fn rules() -> Rules {
             late_by_max: 50 * MINUTE,
             steps: Vec::new(),
         },
-        channels: EnabledChannels { email: true, sms: true },
+        channels: EnabledChannels { email: true, sms: true, in_app: true },
         email_on_unknown: OnUnknown::ResendOnce,
         sms_on_unknown: OnUnknown::LookUp,
     }

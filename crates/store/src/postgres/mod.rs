@@ -25,6 +25,7 @@ mod connect;
 mod delivery;
 mod due;
 mod error;
+mod feed;
 mod inspect;
 mod keys;
 mod marks;

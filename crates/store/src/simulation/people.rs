@@ -51,11 +51,12 @@ pub(super) fn rules(rng: &mut Rng) -> Rules {
             late_by_max: if hasty { HOUR } else { 72 * HOUR },
             steps: vec![
                 step("first", Duration::ZERO, Role::User, &[email, sms]),
+                step("app", HOUR / 2, Role::User, &[Channel::InApp]),
                 step("nudge", HOUR, Role::User, &[sms, email]),
                 step("admin", 2 * HOUR, Role::Admin, &[email]),
             ],
         },
-        channels: EnabledChannels { email: true, sms: rng.u8(..8) > 0 },
+        channels: EnabledChannels { email: true, sms: rng.u8(..8) > 0, in_app: rng.u8(..8) > 0 },
         email_on_unknown: [OnUnknown::ResendOnce, OnUnknown::Hold][rng.usize(..2)],
         sms_on_unknown: [OnUnknown::LookUp, OnUnknown::ResendOnce, OnUnknown::Hold][rng.usize(..3)],
     }

@@ -13,6 +13,7 @@ mod connection;
 mod delivery;
 mod due;
 mod error;
+mod feed;
 mod inspect;
 mod keys;
 mod marks;

@@ -30,7 +30,7 @@ pub(crate) fn rules() -> Arc<Rules> {
                 step("nudge", 3_600, vec![Channel::Sms, Channel::Email]),
             ],
         },
-        channels: EnabledChannels { email: true, sms: true },
+        channels: EnabledChannels { email: true, sms: true, in_app: true },
         email_on_unknown: OnUnknown::ResendOnce,
         sms_on_unknown: OnUnknown::LookUp,
     })

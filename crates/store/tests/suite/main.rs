@@ -16,6 +16,7 @@ mod coming_back;
 mod delivery;
 mod doubt;
 mod due;
+mod feed;
 mod grouped;
 mod hold;
 mod keys;

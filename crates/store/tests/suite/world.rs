@@ -328,7 +328,7 @@ pub(crate) fn rules() -> Rules {
                 step("escalate", 3 * DAY, Role::Admin, &[Channel::Email]),
             ],
         },
-        channels: EnabledChannels { email: true, sms: true },
+        channels: EnabledChannels { email: true, sms: true, in_app: true },
         email_on_unknown: OnUnknown::ResendOnce,
         sms_on_unknown: OnUnknown::LookUp,
     }

@@ -2,6 +2,7 @@
 
 use crate::support::*;
 use axum::body::Body;
+use axum::http::Request;
 use bytes::Bytes;
 use futures_util::stream;
 use relink_store::StoreError;
@@ -27,7 +28,9 @@ async fn the_description_is_served_and_whole() {
     let mut named = BTreeSet::new();
     for operations in document["paths"].as_object().unwrap().values() {
         for operation in operations.as_object().unwrap().values() {
-            assert_eq!(operation["security"], json!([{"key": []}]));
+            let (key, token) = (json!({"key": []}), json!({"user_token": []}));
+            let security = operation["security"].as_array().unwrap();
+            assert!(*security == [key.clone()] || *security == [key, token], "{security:?}");
             assert!(operation["summary"].is_string());
             let id = operation["operationId"].as_str().unwrap().to_owned();
             assert!(named.insert(id.clone()), "{id} names two operations");
@@ -55,6 +58,7 @@ async fn what_is_described_exists_and_what_is_not_described_does_not() {
     let paths: BTreeSet<&String> = described.iter().map(|(_, path)| path).collect();
     for path in paths {
         let given = path.replace("{account_ref}", "x").replace("{case_id}", "x");
+        let given = given.replace("{user_id}", "x");
         for method in ["GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS"] {
             let reply = world.ask_as(None, method, &given).await;
             if described.contains(&(method.to_owned(), path.clone())) {
@@ -119,7 +123,8 @@ async fn every_described_status_is_answered_and_no_other() {
     let described = documented();
     for (method, path, _) in &described {
         let real = |account: &str, case: &str| {
-            path.replace("{account_ref}", account).replace("{case_id}", case)
+            let path = path.replace("{account_ref}", account).replace("{case_id}", case);
+            path.replace("{user_id}", if account == "%00" { "%00" } else { "user-1" })
         };
         let (known, unknown) = (real("clinic_1", &case.to_string()), real("nobody", "nothing"));
         if method == "PUT" {
@@ -136,6 +141,28 @@ async fn every_described_status_is_answered_and_no_other() {
         world.ask(method, &format!("{}?limit=0", real("%00", "nothing"))).await;
         down.ask(method, &known).await;
     }
+    let path = "/v1/users/user-1/token";
+    let token = world.ask_as(Some(APP_KEY), "POST", path).await.json()["token"].clone();
+    let nobodys = "/v1/users/other/cases/x";
+    for (method, path) in [
+        ("POST", path.to_owned()),
+        ("GET", "/v1/users/other/cases".to_owned()),
+        ("GET", "/v1/users/other/cases/stream".to_owned()),
+        ("POST", format!("{nobodys}/link")),
+        ("POST", format!("{nobodys}/done")),
+        ("POST", format!("{nobodys}/seen")),
+    ] {
+        world.ask_as(token.as_str(), method, &path).await;
+    }
+    let open = world.open_case("for_the_app").await;
+    let steps = |body: Body| {
+        let request = Request::post(format!("/v1/users/user-1/cases/{open}/seen"));
+        request.header("authorization", format!("Bearer {APP_KEY}")).body(body).unwrap()
+    };
+    world.send(steps("{\"steps\":[\"opened\"]}".into())).await;
+    world.send(steps("x".repeat(5000).into())).await;
+    let silent = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
+    world.send(steps(silent)).await;
     for action in ["hold", "release", "close"] {
         let case = world.open_case(&format!("for {action}").replace(' ', "_")).await;
         if action == "release" {
@@ -155,6 +182,12 @@ async fn every_described_status_is_answered_and_no_other() {
     answered.extend(down.asked());
     // A race between two requests, which only chance could show here.
     answered.insert(("PUT".into(), "/v1/accounts/{account_ref}".into(), 409));
+    // What needs a Cobalt that answers is in `feed_link`, and as many streams as may be open in
+    // `feed_stream`.
+    for status in [200, 429, 502] {
+        answered.insert(("POST".into(), "/v1/users/{user_id}/cases/{case_id}/link".into(), status));
+    }
+    answered.insert(("GET".into(), "/v1/users/{user_id}/cases/stream".into(), 503));
     let only = |one: &BTreeSet<Asked>, other: &BTreeSet<Asked>| -> Vec<Asked> {
         one.difference(other).cloned().collect()
     };

@@ -11,9 +11,10 @@ use relink_core::visit::Visit;
 use relink_store::{
     AccountStore, Applied, AttemptFilter, AttemptRow, AuditRequest, AuditStore, Audited, Begin,
     BeginRequest, CaseFilter, CaseHistory, CaseStore, ComingBackStore, DeliveryStore, Door, Due,
-    DueStore, FinishRequest, Finished, InspectStore, KeyStore, LookUpRequest, Mark, MarkStore,
-    OpenCase, Operated, OperatorAct, OperatorStore, Progress, Proof, Proven, ResealRequest,
-    Resealed, SealedTokens, SignalStore, Store, StoreError, StoreStats, StoredAccount, WayBack,
+    DueStore, FeedStore, FinishRequest, Finished, InspectStore, KeyStore, LookUpRequest, Mark,
+    MarkStore, OpenCase, Operated, OperatorAct, OperatorStore, Progress, Proof, Proven,
+    ResealRequest, Resealed, SealedTokens, SignalStore, Store, StoreError, StoreStats,
+    StoredAccount, UsersCases, WayBack,
 };
 use std::time::Duration;
 
@@ -50,6 +51,13 @@ impl MarkStore for Down {
         self.say()
     }
     async fn end_turn(&self, _: &str, _: &WorkerId, _: Option<&Progress>) -> Result<()> {
+        self.say()
+    }
+}
+
+#[async_trait::async_trait]
+impl FeedStore for Down {
+    async fn open_cases_of_users(&self, _: &[String]) -> Result<UsersCases> {
         self.say()
     }
 }

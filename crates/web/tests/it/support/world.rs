@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request};
 use http_body_util::BodyExt as _;
 use prometheus_client::registry::Registry;
+use relink_cobalt::CobaltClient;
 use relink_config::Config;
 use relink_core::account::{Channel, Role};
 use relink_core::attempt::Outcome;
@@ -14,6 +15,8 @@ use relink_core::seal::{KEY_LEN, KeyRing, SealKey};
 use relink_core::sender::Sent;
 use relink_core::signal::{Signal, SignalKind, SignalSource};
 use relink_core::time::from_millis;
+use relink_core::visit::{VisitStep, Visitor, Way};
+use relink_http::client::{HttpClient, Limits as HttpLimits};
 use relink_store::{Begin, BeginRequest, Clock, FinishRequest, OpenAttempt, SqliteStore, Store};
 use relink_web::{Metrics, Parts, Web};
 use serde_json::{Value, json};
@@ -100,11 +103,39 @@ impl World {
         clock: Arc<AtomicI64>,
         folder: tempfile::TempDir,
     ) -> Self {
+        Self::configured(store, &config(instance), None, clock, folder)
+    }
+
+    /// The same with these origins allowed, over a Cobalt if there is one.
+    pub(crate) async fn allowing(origins: &[&str]) -> Self {
+        Self::changed(|config| {
+            config.web.allowed_origins = origins.iter().map(|one| (*one).to_owned()).collect();
+        })
+        .await
+    }
+
+    /// The same with another configuration. With an `api_url` of this machine Cobalt is asked.
+    pub(crate) async fn changed(change: impl FnOnce(&mut Config)) -> Self {
+        let Self { store, clock, _folder, .. } = Self::new().await;
+        let mut config = config("Acme Health");
+        change(&mut config);
+        let cobalt = config.cobalt.api_url.starts_with("http://127.0.0.1:").then(|| {
+            let http = HttpClient::new(HttpLimits::default()).unwrap();
+            CobaltClient::new(&config.cobalt, http).unwrap()
+        });
+        Self::configured(store, &config, cobalt, clock, _folder)
+    }
+
+    fn configured(
+        store: Arc<dyn Store>,
+        config: &Config,
+        cobalt: Option<CobaltClient>,
+        clock: Arc<AtomicI64>,
+        folder: tempfile::TempDir,
+    ) -> Self {
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
-        let config = config(instance);
-        let web =
-            Web::build(Parts { store: Arc::clone(&store), config: &config, cobalt: None, metrics });
+        let web = Web::build(Parts { store: Arc::clone(&store), config, cobalt, metrics });
         Self { web, store, clock, registry, asked: Mutex::default(), _folder: folder }
     }
 
@@ -142,7 +173,11 @@ impl World {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = self.web.router().call(request).await.unwrap();
         let (parts, body) = response.into_parts();
-        let bytes = body.collect().await.unwrap().to_bytes();
+        let endless = parts.headers.get("content-type").is_some_and(|of| of == "text/event-stream");
+        let bytes = match endless {
+            true => first_frame(body).await,
+            false => body.collect().await.unwrap().to_bytes(),
+        };
         let text = String::from_utf8(bytes.to_vec()).unwrap();
         let reply = Reply { status: parts.status.as_u16(), headers: parts.headers, text };
         let shown = format!("{reply:?}");
@@ -170,6 +205,11 @@ impl World {
     /// Opens a case of an account registered meanwhile; its email is due at once.
     pub(crate) async fn open_case(&self, account_ref: &str) -> CaseId {
         assert!(self.put(account_ref, &account()).await.status < 300);
+        self.open_case_with(account_ref, "password_expired").await
+    }
+
+    /// Opens a case of an account that is registered; Cobalt's own words in it are `word`.
+    pub(crate) async fn open_case_with(&self, account_ref: &str, word: &str) -> CaseId {
         let now = from_millis(self.clock.load(Ordering::SeqCst));
         let signal = Signal {
             event_id: EventId::parse(&format!("{account_ref} at {now}")).unwrap(),
@@ -178,12 +218,18 @@ impl World {
             source: SignalSource::CobaltWebhook,
             occurred_at: now,
             received_at: now,
-            emr_instance_domain: None,
-            error_type: Some("password_expired".into()),
+            emr_instance_domain: Some(word.into()),
+            error_type: Some(word.into()),
             digest: "digest".into(),
             trace: None,
         };
         self.store.apply_signals(&[signal]).await.unwrap()[0].case_id.unwrap()
+    }
+
+    /// What is on a case's timeline of people who came back.
+    pub(crate) async fn visits(&self, case: &str) -> Vec<(VisitStep, Way, Visitor)> {
+        let history = self.store.case(case.parse().unwrap()).await.unwrap().unwrap();
+        history.visits.into_iter().map(|visit| (visit.step, visit.way, visit.visitor)).collect()
     }
 
     /// Begins the first email of a case and leaves it under way.
@@ -219,6 +265,10 @@ impl World {
         prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();
         text
     }
+}
+
+async fn first_frame(mut body: Body) -> bytes::Bytes {
+    body.frame().await.unwrap().unwrap().into_data().unwrap()
 }
 
 fn id_of(case: CaseId, step: &str, channel: Channel) -> NotificationId {
@@ -309,7 +359,7 @@ fn rules() -> Rules {
                 step("nudge", day, &[Channel::Sms]),
             ],
         },
-        channels: EnabledChannels { email: true, sms: true },
+        channels: EnabledChannels { email: true, sms: true, in_app: true },
         email_on_unknown: OnUnknown::ResendOnce,
         sms_on_unknown: OnUnknown::LookUp,
     }

@@ -12,9 +12,10 @@ use relink_core::visit::Visit;
 use relink_store::{
     AccountStore, Applied, AttemptFilter, AttemptRow, AuditRequest, AuditStore, Audited, Begin,
     BeginRequest, CaseFilter, CaseHistory, CaseStore, ComingBackStore, DeliveryStore, Door, Due,
-    DueStore, FinishRequest, Finished, InspectStore, KeyStore, LookUpRequest, Mark, MarkStore,
-    OpenCase, Operated, OperatorAct, OperatorStore, Progress, Proof, Proven, ResealRequest,
-    Resealed, SealedTokens, SignalStore, Store, StoreError, StoreStats, StoredAccount, WayBack,
+    DueStore, FeedStore, FinishRequest, Finished, InspectStore, KeyStore, LookUpRequest, Mark,
+    MarkStore, OpenCase, Operated, OperatorAct, OperatorStore, Progress, Proof, Proven,
+    ResealRequest, Resealed, SealedTokens, SignalStore, Store, StoreError, StoreStats,
+    StoredAccount, UsersCases, WayBack,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -123,6 +124,13 @@ impl MarkStore for ScriptedStore {
         progress: Option<&Progress>,
     ) -> Result<(), StoreError> {
         self.ask("end_turn", self.inner.end_turn(name, who, progress)).await
+    }
+}
+
+#[async_trait::async_trait]
+impl FeedStore for ScriptedStore {
+    async fn open_cases_of_users(&self, users: &[String]) -> Result<UsersCases, StoreError> {
+        self.ask("open_cases_of_users", self.inner.open_cases_of_users(users)).await
     }
 }
 

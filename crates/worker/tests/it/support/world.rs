@@ -257,7 +257,7 @@ fn rules() -> Rules {
                 step("nudge", DAY, &[Channel::Sms, Channel::Email]),
             ],
         },
-        channels: EnabledChannels { email: true, sms: true },
+        channels: EnabledChannels { email: true, sms: true, in_app: true },
         email_on_unknown: OnUnknown::ResendOnce,
         sms_on_unknown: OnUnknown::LookUp,
     }
