@@ -16,6 +16,7 @@ mod guards;
 mod kill;
 mod main_job;
 mod outcome;
+mod probe;
 mod quarantine;
 mod reconcile;
 mod rolling;

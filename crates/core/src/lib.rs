@@ -25,6 +25,7 @@ pub mod breaker;
 pub mod gate;
 pub mod next_step;
 pub mod plan;
+pub mod probe;
 pub mod reconcile;
 pub mod retry;
 

@@ -1,6 +1,9 @@
 //! The interface that both databases keep, and the rows that come out of it.
 
-use crate::{AuditStore, ComingBackStore, DeliveryStore, MarkStore, OperatorStore, StoreError};
+use crate::{
+    AuditStore, ComingBackStore, DeliveryStore, MarkStore, OperatorStore, PutOffStore, StoreError,
+    TimeZoneStore,
+};
 use relink_core::Timestamp;
 use relink_core::account::{Account, AccountUpsert, Channel};
 use relink_core::attempt::{OutcomeKind, Reason};
@@ -138,6 +141,8 @@ pub struct StoredAccount {
     pub created_at: Timestamp,
     /// When it was last replaced.
     pub updated_at: Timestamp,
+    /// The zone that Cobalt names, in force for contacts that have none of their own.
+    pub time_zone: Option<String>,
 }
 
 /// Which cases to list.
@@ -356,6 +361,8 @@ pub trait Store:
     + AuditStore
     + MarkStore
     + ComingBackStore
+    + PutOffStore
+    + TimeZoneStore
 {
     /// Brings the schema up to this release. Safe to call from several processes at once.
     /// Answers the versions applied now.

@@ -29,8 +29,10 @@ mod inspect;
 mod marks;
 mod migrate;
 mod operate;
+mod put_off;
 mod read;
 mod signals;
+mod time_zones;
 mod transaction;
 mod writes;
 

@@ -16,10 +16,12 @@ mod error;
 mod inspect;
 mod marks;
 mod operate;
+mod put_off;
 mod read;
 mod readers;
 mod schema;
 mod signals;
+mod time_zones;
 mod write;
 mod writer;
 

@@ -12,8 +12,9 @@ use relink_store::{
     AccountStore, Applied, AttemptFilter, AttemptRow, AuditRequest, AuditStore, Audited, Begin,
     BeginRequest, CaseFilter, CaseHistory, CaseStore, ComingBackStore, DeliveryStore, Door, Due,
     DueStore, FinishRequest, Finished, InspectStore, LookUpRequest, Mark, MarkStore, OpenCase,
-    Operated, OperatorAct, OperatorStore, Progress, Proof, Proven, SignalStore, Store, StoreError,
-    StoreStats, StoredAccount, WayBack,
+    Operated, OperatorAct, OperatorStore, Progress, Proof, Proven, PutOff, PutOffRequest,
+    PutOffStore, SignalStore, Store, StoreError, StoreStats, StoredAccount, TimeZoneStore, WayBack,
+    ZoneWanted,
 };
 use std::time::Duration;
 
@@ -66,6 +67,23 @@ impl ComingBackStore for Down {
         self.say()
     }
     async fn claim_rechecks(&self, _: usize) -> Result<Vec<CaseId>> {
+        self.say()
+    }
+}
+
+#[async_trait::async_trait]
+impl PutOffStore for Down {
+    async fn put_off(&self, _: &PutOffRequest) -> Result<PutOff> {
+        self.say()
+    }
+}
+
+#[async_trait::async_trait]
+impl TimeZoneStore for Down {
+    async fn claim_zones_wanted(&self, _: usize) -> Result<Vec<ZoneWanted>> {
+        self.say()
+    }
+    async fn note_zone(&self, _: &AccountRef, _: Option<&str>) -> Result<()> {
         self.say()
     }
 }
