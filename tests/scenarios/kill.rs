@@ -118,6 +118,9 @@ async fn ended_in_turn(engines: Engines, roles: &[&'static str], end: End) {
     let accounts = usize::try_from(EVENTS_A_SECOND * SECONDS).unwrap();
     let file = corner.folder.path().join("accounts.jsonl");
     std::fs::write(&file, (0..accounts).map(account_line).collect::<String>()).unwrap();
+    for number in 0..accounts {
+        corner.broken_at_cobalt(&format!("account-{number}"), &format!("t{number}"));
+    }
     // `run` makes its own schema; the import needs it before.
     corner.migrate();
     let imported =

@@ -19,6 +19,7 @@ mod keys;
 mod kill;
 mod main_job;
 mod outcome;
+mod probe;
 mod quarantine;
 mod reconcile;
 mod rolling;

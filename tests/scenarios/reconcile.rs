@@ -43,8 +43,7 @@ fn register(corner: &Corner, accounts: usize) {
     std::fs::write(&file, (0..accounts).map(line).collect::<String>()).unwrap();
     relink(corner, &["migrate"]);
     relink(corner, &["accounts", "import", file.to_str().unwrap()]);
-    (0..accounts)
-        .for_each(|n| corner.cobalt.add_account(&format!("account-{n}"), &format!("t{n}")));
+    (0..accounts).for_each(|n| corner.broken_at_cobalt(&format!("account-{n}"), &format!("t{n}")));
 }
 
 /// Lists one event for each account, spread over the hour before the last five minutes.
@@ -121,7 +120,10 @@ async fn an_hour_of_missed_webhooks_is_made_up_for_by_one_process() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_hour_of_missed_webhooks_is_made_up_for_by_workers_account_by_account() {
-    let listing = Listing { refuses_account_wide: Some(403), ..Listing::default() };
+    // Nobody says whether Cobalt lists events for a login that is broken. Where it does not, they are
+    // found once it works again, and then nobody is to be told.
+    let listing =
+        Listing { refuses_account_wide: Some(403), lists_broken: true, ..Listing::default() };
     an_hour_of_missed_webhooks(Engines::Servers, &["work", "work", "web"], listing).await;
 }
 

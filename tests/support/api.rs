@@ -5,6 +5,7 @@ use crate::wait::eventually;
 use bytes::Bytes;
 use relink_http::client::{HttpClient, Limits};
 use relink_http::{HeaderMap, Method, header};
+use relink_sandbox::PretendCobalt;
 use serde_json::{Value, json};
 
 /// A client of the web role.
@@ -12,13 +13,14 @@ use serde_json::{Value, json};
 pub struct Api {
     base: String,
     client: HttpClient,
+    cobalt: PretendCobalt,
 }
 
 impl Api {
     /// For a corner's web role.
     pub fn new(corner: &Corner) -> Self {
         let client = HttpClient::new(Limits::default()).unwrap();
-        Self { base: format!("http://{}", corner.web), client }
+        Self { base: format!("http://{}", corner.web), client, cobalt: corner.cobalt.clone() }
     }
 
     /// One call; the status and the JSON, or `None` without an answer.
@@ -38,10 +40,14 @@ impl Api {
         Some((answer.status.as_u16(), json))
     }
 
-    /// Registers an account with one user who can be reached both ways. Waits for the web role.
+    /// Registers an account with one user who can be reached both ways, and whose login is broken at
+    /// Cobalt: that is what every event here tells of. Waits for the web role.
     pub async fn register(&self, account_ref: &str, number: usize) {
+        let token = format!("canary-token-{number}");
+        self.cobalt.add_account(account_ref, &token);
+        self.cobalt.break_silently(account_ref);
         let account = json!({
-            "user_id": format!("user-{number}"), "org_id": "org", "access_token": format!("canary-token-{number}"),
+            "user_id": format!("user-{number}"), "org_id": "org", "access_token": token,
             "contacts": [{
                 "id": "user", "role": "user", "email": format!("user{number}@clinic.example"),
                 "phone": format!("+1202555{number:04}"), "sms_consent": true, "name": "Dr. Roe",

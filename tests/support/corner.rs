@@ -84,6 +84,12 @@ impl Corner {
         corner
     }
 
+    /// An account at Cobalt whose login is broken already, as whoever is told of it expects.
+    pub fn broken_at_cobalt(&self, account_ref: &str, access_token: &str) {
+        self.cobalt.add_account(account_ref, access_token);
+        self.cobalt.break_silently(account_ref);
+    }
+
     /// The configuration of one more receiver, with a spool and a port of its own.
     pub fn another_receiver(&self) -> (PathBuf, SocketAddr) {
         let text = std::fs::read_to_string(self.config()).unwrap();

@@ -118,6 +118,11 @@ pub fn account(number: usize) -> String {
     format!("account-{number}")
 }
 
+/// The access token of the account of one number.
+pub(crate) fn token(number: usize) -> String {
+    format!("t{number}")
+}
+
 /// A line of an import file: even numbers have an email address, and odd ones a phone alone when
 /// `texts` says so.
 pub(crate) fn account_line(number: usize, channels: Channels) -> String {
@@ -133,9 +138,10 @@ pub(crate) fn account_line(number: usize, channels: Channels) -> String {
         }
     };
     format!(
-        "{{\"account_ref\":\"{}\",\"user_id\":\"u{number}\",\"org_id\":\"o\",\"access_token\":\"t{number}\",\
+        "{{\"account_ref\":\"{}\",\"user_id\":\"u{number}\",\"org_id\":\"o\",\"access_token\":\"{}\",\
          \"contacts\":[{{\"id\":\"user\",\"role\":\"user\",{contact}}}]}}\n",
-        account(number)
+        account(number),
+        token(number)
     )
 }
 

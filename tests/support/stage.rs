@@ -4,7 +4,7 @@
 
 use crate::api::Api;
 use crate::corner::{Corner, Engines, Ports, Servers, new_prefix};
-use crate::load::{Channels, Load, Rate, account, account_line};
+use crate::load::{Channels, Load, Rate, account, account_line, token};
 use crate::private::address_of;
 use crate::process::Relink;
 use crate::proxy::Proxy;
@@ -196,6 +196,9 @@ impl Stage {
         let lines: String =
             (0..self.accounts).map(|number| account_line(number, channels)).collect();
         std::fs::write(&file, lines).unwrap();
+        for number in 0..self.accounts {
+            self.corner.broken_at_cobalt(&account(number), &token(number));
+        }
         self.prepare(&["accounts", "import", file.to_str().unwrap()]).await;
     }
 

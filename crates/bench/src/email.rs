@@ -11,6 +11,7 @@ use crate::report::{Figure, Ratio};
 use crate::settings::{self, POSTGRES_VARIABLE};
 use crate::workplace::Workplace;
 use anyhow::{Context as _, ensure};
+use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use relink_config::Config;
 use relink_core::account::{Address, Channel};
@@ -136,10 +137,12 @@ impl Office {
         let rules = Arc::new(config.rules());
         let store = relink_store::open(&config.store, rules, keys, Clock::System).await?;
         store.migrate().await?;
-        let metrics = Metrics::register(&mut Registry::default());
+        let metrics = Metrics::register(&mut Registry::default(), Histogram::new([]));
         let courier = Courier {
             outcomes: None,
             circuit: Circuit::new(Channel::Email, metrics.clone()),
+            // What is measured is ours, not how soon Cobalt answers.
+            prober: None,
             store: Arc::clone(&store),
             grouped: Grouped::new(&store),
             sender: Arc::new(sender(config)?),

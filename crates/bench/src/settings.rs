@@ -1,5 +1,6 @@
 //! The configuration that everything here runs with: the program's own, with its defaults, and
-//! only what needs a value given one. Ports are free ones, every address is loopback.
+//! only what needs a value given one. Ports are free ones, every address is loopback. There are no
+//! credentials for Cobalt, so that it is not asked before a send: what is measured is ours.
 
 use anyhow::{Context as _, bail};
 use relink_config::{Config, Encryption};
@@ -36,8 +37,7 @@ listen = "127.0.0.1:0"
 [admin]
 listen = "127.0.0.1:0"
 [cobalt]
-client_id = "ci_benchmark"
-client_secret = "cs_benchmark"
+api_url = "http://127.0.0.1:9"
 reconcile_every = "0s"
 [[cobalt.webhook_secrets]]
 id = "current"

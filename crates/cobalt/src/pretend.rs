@@ -76,6 +76,7 @@ pub(crate) fn config(api_url: &str) -> Cobalt {
         webhook_secrets: vec![],
         reconcile_every: std::time::Duration::ZERO,
         reconcile_first: std::time::Duration::ZERO,
+        probe_patience: std::time::Duration::ZERO,
     }
 }
 

@@ -120,6 +120,7 @@ impl Config {
         }
         page.text("reconcile_every", format_duration(cobalt.reconcile_every));
         page.text("reconcile_first", format_duration(cobalt.reconcile_first));
+        page.text("probe_patience", format_duration(cobalt.probe_patience));
         for secret in &cobalt.webhook_secrets {
             page.table("[[cobalt.webhook_secrets]]");
             page.text("id", &secret.id);

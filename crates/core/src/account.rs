@@ -225,7 +225,7 @@ impl ContactInput {
             }
         }
         if let Some(zone) = &self.time_zone
-            && jiff::tz::TimeZone::get(zone).is_err()
+            && !crate::time::is_zone(zone)
         {
             faults.add(
                 &format!("{at}.time_zone"),

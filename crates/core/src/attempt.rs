@@ -89,6 +89,8 @@ words! {
         RetriesExhausted = "retries_exhausted",
         /// In doubt, and no further try is allowed.
         InDoubt = "in_doubt",
+        /// Cobalt could not say whether the account works.
+        HealthUnknown = "health_unknown",
         /// An operator asked the case to wait.
         OperatorHold = "operator_hold",
         /// An operator put it back.
@@ -207,6 +209,7 @@ impl Reason {
             | Self::Superseded
             | Self::RetriesExhausted
             | Self::InDoubt
+            | Self::HealthUnknown
             | Self::OperatorHold
             | Self::OperatorReplay => DeferralClass::Transient,
         }

@@ -26,6 +26,7 @@ pub mod feed;
 pub mod gate;
 pub mod next_step;
 pub mod plan;
+pub mod probe;
 pub mod reconcile;
 pub mod retry;
 

@@ -22,6 +22,14 @@ const LONGEST_WISH: Duration = Duration::from_secs(6 * 60 * 60);
 /// Waits after a recipient's soft fault (full mailbox, handset off): two more tries.
 const SOFT: [Duration; 2] = [Duration::from_secs(4 * 60 * 60), Duration::from_secs(8 * 60 * 60)];
 
+/// Waits of a message about whose account Cobalt cannot be asked; the last one goes on and on.
+const PUT_OFF: [Duration; 4] = [
+    Duration::from_secs(60),
+    Duration::from_secs(5 * 60),
+    Duration::from_secs(15 * 60),
+    Duration::from_secs(30 * 60),
+];
+
 /// The share of a wait that jitter may add, so that a mass return is spread.
 const JITTER_SHARE: f64 = 0.10;
 
@@ -46,6 +54,18 @@ pub fn out_of_order_wait(wish: Option<Duration>, jitter: f64) -> Duration {
 /// wish must not park a message for ever.
 pub fn at_least_the_wish(wait: Duration, wish: Option<Duration>) -> Duration {
     wish.map_or(wait, |wish| whole_millis(wait.max(wish.min(LONGEST_WISH))))
+}
+
+/// The wait of a message that has been put off for `waited` already, because Cobalt cannot say
+/// whether its account works: told from the time that passed, so that nobody has to count.
+pub fn put_off_wait(waited: Duration, jitter: f64) -> Duration {
+    let mut until = Duration::ZERO;
+    let [.., last] = PUT_OFF;
+    let next = PUT_OFF.into_iter().find(|wait| {
+        until += *wait;
+        waited < until
+    });
+    spread(next.unwrap_or(last), jitter)
 }
 
 fn pick(waits: &[Duration], spent: u32) -> Option<Duration> {
@@ -83,6 +103,21 @@ mod tests {
         assert_eq!(waits, [30, 120, 600, 3_600, 21_600, 21_600, 21_600]);
         assert_eq!(wait_after(8, 0.0), None);
         assert_eq!(wait_after(1, 1.0), Some(Duration::from_secs(33)));
+    }
+
+    #[test]
+    fn what_is_put_off_waits_longer_each_time_and_half_an_hour_at_last() {
+        let mut waited = Duration::ZERO;
+        let mut waits = Vec::new();
+        for _ in 0..6 {
+            let wait = put_off_wait(waited, 0.0);
+            waits.push(wait.as_secs() / 60);
+            waited += wait;
+        }
+        assert_eq!(waits, [1, 5, 15, 30, 30, 30]);
+        assert_eq!(put_off_wait(Duration::from_secs(59), 0.0), Duration::from_secs(60));
+        assert_eq!(put_off_wait(Duration::from_secs(60), 1.0), Duration::from_secs(330));
+        assert_eq!(put_off_wait(Duration::MAX, 0.0), Duration::from_secs(1_800));
     }
 
     #[test]

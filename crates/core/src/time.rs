@@ -46,9 +46,22 @@ pub fn since(earlier: Timestamp, later: Timestamp) -> Duration {
     later.duration_since(earlier).try_into().unwrap_or(Duration::ZERO)
 }
 
+/// Whether `name` is an IANA zone, such as `America/New_York`.
+pub fn is_zone(name: &str) -> bool {
+    TimeZone::get(name).is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_the_zone_database_has_is_a_zone() {
+        assert!(is_zone("America/New_York") && is_zone("UTC"));
+        for other in ["", "EST5EDT7", "Mars/Base", "+02:00", "../etc/passwd"] {
+            assert!(!is_zone(other), "{other}");
+        }
+    }
 
     #[test]
     fn nothing_wraps_and_nothing_is_negative() {

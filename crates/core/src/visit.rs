@@ -30,6 +30,9 @@ words! {
         Proven = "proven",
         /// A new link was asked for.
         Renewed = "renewed",
+        /// Cobalt could not say for so long whether the account works that a message goes to its
+        /// gate without an answer.
+        PatienceOver = "patience_over",
     }
 }
 
@@ -106,7 +109,8 @@ impl VisitStep {
             | Self::CameBack
             | Self::Done
             | Self::NotYet
-            | Self::Renewed => false,
+            | Self::Renewed
+            | Self::PatienceOver => false,
         }
     }
 }

@@ -45,7 +45,7 @@ impl Health {
         let mut lines: String =
             needs.iter().map(|(need, fault)| line((need, fault.as_deref()))).collect();
         for circuit in self.circuits.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            lines += &line((circuit.channel().as_str(), circuit.trouble().as_deref()));
+            lines += &line((circuit.behind().as_str(), circuit.trouble().as_deref()));
         }
         (ready, lines)
     }

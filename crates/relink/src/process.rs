@@ -9,6 +9,7 @@ use crate::parts::{self, OpenQueue};
 use crate::ports::{Ports, Purpose, Wanted};
 use crate::roles::Roles;
 use crate::work::Work;
+use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use relink_cobalt::Verifier;
 use relink_config::{Config, ProcessRole};
@@ -34,6 +35,8 @@ pub(crate) struct Process {
     queue: Option<OpenQueue>,
     receiver: Option<(Receiver, Listener)>,
     web: Option<(Web, Listener)>,
+    /// How long people took, which several roles observe.
+    to_relink: Option<Histogram>,
     admin: Listener,
     one_host: Option<OneHost>,
     /// Given once it is known that this process may work on what the queue has.
@@ -94,12 +97,14 @@ impl Process {
             true => Some(ready_store(&config, &roles).await?),
             false => None,
         };
+        let mut to_relink = None;
         let web = match &store {
             Some(store) if roles.web => {
                 let relink_config::Web { listen: address, reuse_port: shared, .. } = config.web;
                 let wanted = Wanted { purpose: Purpose::Web, address, shared };
                 let listener = ports.open(wanted).await?;
                 let metrics = relink_web::Metrics::register(&mut registry);
+                to_relink = Some(metrics.to_relink());
                 let cobalt = parts::cobalt_if_configured(&config)?;
                 let parts = WebParts { store: Arc::clone(store), config: &config, cobalt, metrics };
                 Some((Web::build(parts), listener))
@@ -117,6 +122,7 @@ impl Process {
             queue,
             receiver,
             web,
+            to_relink,
             admin,
             one_host,
             go,
@@ -168,14 +174,15 @@ impl Process {
             queue,
             receiver,
             web,
+            to_relink,
             admin,
             one_host,
             go,
         } = self;
         let shared_queue = queue.as_ref().map(OpenQueue::shared);
         if let (Some(store), Some(queue)) = (&store, &queue) {
-            let work =
-                Work { config: &config, store, queue, health: &health, go: &go, stop: &stop };
+            let (config, health, go, stop) = (&config, &health, &go, &stop);
+            let work = Work { config, store, queue, health, to_relink, go, stop };
             work.start(&roles, &mut registry, &mut tasks)?;
         }
         match one_host {

@@ -6,6 +6,7 @@ use crate::health::Health;
 use crate::parts::{self, OpenQueue};
 use crate::roles::Roles;
 use crate::switched_off::SwitchedOff;
+use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use relink_cobalt::CobaltClient;
 use relink_config::{Config, Queue as QueueConfig};
@@ -22,8 +23,11 @@ use relink_worker::depths::Depths;
 use relink_worker::in_app::{AT_ONCE as IN_APP_AT_ONCE, InAppSender};
 use relink_worker::outcomes::Outcomes;
 use relink_worker::plan::{BATCH, Planner};
+use relink_worker::probe::Prober;
+use relink_worker::recheck::Rechecker;
 use relink_worker::reconcile::{Pace, Reconciler, Tally};
 use relink_worker::schedule::Scheduler;
+use relink_worker::time_zones::TimeZones;
 use relink_worker::upkeep::Upkeep;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +41,8 @@ pub(crate) struct Work<'a> {
     pub(crate) store: &'a Arc<dyn Store>,
     pub(crate) queue: &'a OpenQueue,
     pub(crate) health: &'a Health,
+    /// How long people took, when a web role beside it has it registered.
+    pub(crate) to_relink: Option<Histogram>,
     /// Nothing is taken from queue or store before this is given.
     pub(crate) go: &'a CancellationToken,
     pub(crate) stop: &'a CancellationToken,
@@ -49,6 +55,7 @@ type Tasks = JoinSet<Result<(), Failure>>;
 struct Desk {
     grouped: Grouped,
     outcomes: Arc<Outcomes>,
+    prober: Option<Arc<Prober>>,
     metrics: relink_worker::Metrics,
 }
 
@@ -62,7 +69,10 @@ impl Work<'_> {
         if roles.duties.is_empty() {
             return Ok(());
         }
-        let metrics = relink_worker::Metrics::register(registry);
+        let to_relink = self.to_relink.clone();
+        let to_relink = to_relink.unwrap_or_else(|| relink_web::time_to_relink(registry));
+        let metrics = relink_worker::Metrics::register(registry, to_relink);
+        let prober = self.prober(roles, &metrics)?;
         let planned = Arc::new(Notify::new());
         let (store, queue) = (self.store, self.queue.shared());
         if roles.has(Duty::Plan) {
@@ -87,7 +97,7 @@ impl Work<'_> {
             let (publisher, stop) = (queue.publisher(), self.stop.clone());
             self.once_free(tasks, async move { scheduler.run(publisher, stop).await });
         }
-        self.send(roles, &metrics, tasks)?;
+        self.send(roles, &metrics, prober.clone(), tasks)?;
         if roles.has(Duty::Reconcile) {
             self.reconcile(&metrics, &planned, tasks)?;
         }
@@ -95,9 +105,39 @@ impl Work<'_> {
             let upkeep = Upkeep { store: Arc::clone(store), queue, metrics: metrics.clone() };
             let stop = self.stop.clone();
             self.once_free(tasks, async move { upkeep.run(stop).await });
+            if let Some(prober) = prober {
+                self.look_again(&metrics, prober, tasks);
+            }
             self.auto_replay(metrics, tasks);
         }
         Ok(())
+    }
+
+    /// What asks whether accounts work: one for all that this process does.
+    fn prober(
+        &self,
+        roles: &Roles,
+        metrics: &relink_worker::Metrics,
+    ) -> Result<Option<Arc<Prober>>, Failure> {
+        if ![Duty::Email, Duty::Sms, Duty::Upkeep].into_iter().any(|duty| roles.has(duty)) {
+            return Ok(None);
+        }
+        let Some(cobalt) = parts::cobalt_if_configured(self.config)? else { return Ok(None) };
+        let (rules, patience) = (Arc::new(self.config.rules()), self.config.cobalt.probe_patience);
+        let prober = Prober::new(Arc::new(cobalt), rules, patience, metrics.clone());
+        self.health.show(prober.circuit());
+        Ok(Some(prober))
+    }
+
+    /// Accounts that are said to be done, and zones that nobody gave.
+    fn look_again(&self, metrics: &relink_worker::Metrics, prober: Arc<Prober>, tasks: &mut Tasks) {
+        let zones = TimeZones { store: Arc::clone(self.store), prober: Arc::clone(&prober) };
+        let stop = self.stop.clone();
+        self.once_free(tasks, async move { zones.run(stop).await });
+        let (store, metrics) = (Arc::clone(self.store), metrics.clone());
+        let rechecker = Rechecker { store, prober, metrics, unaskable: Default::default() };
+        let stop = self.stop.clone();
+        self.once_free(tasks, async move { rechecker.run(stop).await });
     }
 
     /// Of a broker alone: the embedded queue does not count how often its process died.
@@ -150,13 +190,14 @@ impl Work<'_> {
         &self,
         roles: &Roles,
         metrics: &relink_worker::Metrics,
+        prober: Option<Arc<Prober>>,
         tasks: &mut Tasks,
     ) -> Result<(), Failure> {
         if ![Duty::Email, Duty::Sms, Duty::InApp].iter().any(|duty| roles.has(*duty)) {
             return Ok(());
         }
         let (grouped, outcomes) = (Grouped::new(self.store), parts::outcomes(self.config)?);
-        let desk = Desk { grouped, outcomes, metrics: metrics.clone() };
+        let desk = Desk { grouped, outcomes, prober, metrics: metrics.clone() };
         let (replay, stop) = (desk.clone(), self.stop.clone());
         tasks.spawn(async move {
             replay.outcomes.run(replay.grouped, replay.metrics, stop).await;
@@ -195,6 +236,7 @@ impl Work<'_> {
             grouped: desk.grouped.clone(),
             outcomes: Some(Arc::clone(&desk.outcomes)),
             circuit: Circuit::new(sender.channel(), desk.metrics.clone()),
+            prober: desk.prober.clone(),
             sender,
             metrics: desk.metrics.clone(),
             worker: worker_id(),

@@ -2,6 +2,7 @@
 //! how a proof that the account works closes its case.
 
 use crate::StoreError;
+use relink_core::Timestamp;
 use relink_core::account::Contact;
 use relink_core::case::Case;
 use relink_core::id::{CaseId, NotificationId};
@@ -40,6 +41,8 @@ pub struct WayBack {
     pub open_case: Option<CaseId>,
     /// Link tokens made for the case within [`MINTS_COUNTED_OVER`].
     pub minted_lately: u32,
+    /// The store's time of this view.
+    pub now: Timestamp,
 }
 
 /// What Cobalt is asked with.

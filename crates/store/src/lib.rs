@@ -16,6 +16,8 @@ mod error;
 mod feed;
 mod keys;
 mod operator;
+mod put_off;
+mod time_zones;
 mod types;
 
 mod changes;
@@ -50,5 +52,7 @@ pub use marks::{Mark, MarkStore, Progress};
 pub use open::open;
 pub use operator::{Operated, OperatorAct, OperatorStore};
 pub use postgres::PostgresStore;
+pub use put_off::{PutOff, PutOffRequest, PutOffStore};
 pub use sqlite::SqliteStore;
+pub use time_zones::{ASK_AGAIN_AFTER, TimeZoneStore, ZoneWanted};
 pub use types::*;

@@ -2,7 +2,7 @@
 
 use crate::{
     AuditStore, ComingBackStore, DeliveryStore, FeedStore, KeyStore, MarkStore, OperatorStore,
-    StoreError,
+    PutOffStore, StoreError, TimeZoneStore,
 };
 use relink_core::Timestamp;
 use relink_core::account::{Account, AccountUpsert, Channel};
@@ -141,6 +141,8 @@ pub struct StoredAccount {
     pub created_at: Timestamp,
     /// When it was last replaced.
     pub updated_at: Timestamp,
+    /// The zone that Cobalt names, in force for contacts that have none of their own.
+    pub time_zone: Option<String>,
 }
 
 /// Which cases to list.
@@ -361,6 +363,8 @@ pub trait Store:
     + ComingBackStore
     + KeyStore
     + FeedStore
+    + PutOffStore
+    + TimeZoneStore
 {
     /// Brings the schema up to this release. Safe to call from several processes at once.
     /// Answers the versions applied now.

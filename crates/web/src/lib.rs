@@ -12,5 +12,5 @@ mod metrics;
 mod page;
 mod router;
 
-pub use metrics::Metrics;
+pub use metrics::{Metrics, time_to_relink};
 pub use router::{Parts, Web, openapi};

@@ -21,21 +21,27 @@ pub struct Metrics {
     streams: Gauge,
 }
 
+/// Registers how long people took: once in a process, whichever of its roles closes cases.
+pub fn time_to_relink(registry: &mut Registry) -> Histogram {
+    // A minute to about 45 days: a person may take that long.
+    let to_relink = Histogram::new(exponential_buckets(60.0, 2.0, 17));
+    registry.register(
+        "relink_time_to_relink_seconds",
+        "From opening a case to the word that its account works again",
+        to_relink.clone(),
+    );
+    to_relink
+}
+
 impl Metrics {
     /// Registers everything.
     pub fn register(registry: &mut Registry) -> Self {
-        // A minute to about 45 days: a person may take that long.
-        let to_relink = Histogram::new(exponential_buckets(60.0, 2.0, 17));
+        let to_relink = time_to_relink(registry);
         let metrics = Self { requests: Family::default(), to_relink, streams: Gauge::default() };
         registry.register(
             "relink_web_requests",
             "Requests to the web listener",
             metrics.requests.clone(),
-        );
-        registry.register(
-            "relink_time_to_relink_seconds",
-            "From opening a case to the word that its account works again",
-            metrics.to_relink.clone(),
         );
         registry.register(
             "relink_feed_streams",
@@ -47,6 +53,11 @@ impl Metrics {
 
     pub(crate) fn streams(&self) -> Gauge {
         self.streams.clone()
+    }
+
+    /// How long people took, to be observed by whatever else of the process closes cases.
+    pub fn to_relink(&self) -> Histogram {
+        self.to_relink.clone()
     }
 
     pub(crate) fn relinked_after(&self, seconds: f64) {

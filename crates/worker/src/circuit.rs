@@ -2,7 +2,8 @@
 //! the provider, and what changes is logged once and shown as gauges.
 //!
 //! One for each channel in each process. A delivery that waits here has cost nothing: no attempt
-//! is written, and its notification's `due_at` stays.
+//! is written, and its notification's `due_at` stays. One more is before Cobalt, for all channels:
+//! nobody waits there ([`Circuit::room_now`]), since a message is put off rather than held.
 
 use crate::metrics::Metrics;
 use crate::patience::jitter;
@@ -14,10 +15,29 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// The breaker of a channel's provider.
+/// Who is behind a breaker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Behind {
+    /// The provider of a channel.
+    Channel(Channel),
+    /// Cobalt, asked whether accounts work.
+    Cobalt,
+}
+
+impl Behind {
+    /// Its name in `/readyz` and in the log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Channel(channel) => channel.as_str(),
+            Self::Cobalt => "cobalt",
+        }
+    }
+}
+
+/// The breaker of a provider.
 #[derive(Debug)]
 pub struct Circuit {
-    channel: Channel,
+    behind: Behind,
     metrics: Metrics,
     breaker: Mutex<Breaker>,
     /// Told whenever something ended that others may wait for.
@@ -29,9 +49,14 @@ pub struct Circuit {
 impl Circuit {
     /// Closed, as long as nothing speaks against it.
     pub fn new(channel: Channel, metrics: Metrics) -> Arc<Self> {
-        metrics.circuit(channel, None);
+        Self::before(Behind::Channel(channel), metrics)
+    }
+
+    /// The same before whoever is asked.
+    pub fn before(behind: Behind, metrics: Metrics) -> Arc<Self> {
+        metrics.circuit(behind, None);
         Arc::new(Self {
-            channel,
+            behind,
             metrics,
             breaker: Mutex::default(),
             changed: Notify::new(),
@@ -39,21 +64,24 @@ impl Circuit {
         })
     }
 
-    /// Why nothing is sent just now, for people; `None` while sends go.
+    /// Why nothing is sent or asked just now, for people; `None` while it goes.
     pub fn trouble(&self) -> Option<String> {
-        self.lock().trouble().map(|trouble| match trouble.fault {
-            Fault::Provider => {
+        self.lock().trouble().map(|trouble| match (trouble.fault, self.behind) {
+            (Fault::Provider, Behind::Channel(_)) => {
                 format!("its provider is out of order ({}); sends wait", trouble.reason)
             }
-            Fault::Configuration => {
-                format!("paused ({}): {}", trouble.reason, remedy(self.channel, trouble.reason))
+            (Fault::Provider, Behind::Cobalt) => {
+                format!("it does not answer ({}); messages are put off", trouble.reason)
+            }
+            (Fault::Configuration, behind) => {
+                format!("paused ({}): {}", trouble.reason, remedy(behind, trouble.reason))
             }
         })
     }
 
-    /// Which channel's.
-    pub fn channel(&self) -> Channel {
-        self.channel
+    /// Whose.
+    pub fn behind(&self) -> Behind {
+        self.behind
     }
 
     /// Waits until a delivery may go, however long that is. Cancel-safe.
@@ -76,6 +104,30 @@ impl Circuit {
         }
     }
 
+    /// The same for a call that has something better to do than to wait: `None` at once while the
+    /// breaker is open. Waits only for its turn just after a return. Cancel-safe.
+    pub(crate) async fn room_now(self: &Arc<Self>) -> Option<Leave> {
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            let (admission, open) = {
+                let mut breaker = self.lock();
+                (breaker.admit(self.now()), breaker.trouble().is_some())
+            };
+            match admission {
+                Admission::Go(pass) => {
+                    return Some(Leave { circuit: Arc::clone(self), pass: Some(pass) });
+                }
+                Admission::NotBefore(_) | Admission::AfterTheProbe if open => return None,
+                Admission::AfterTheProbe => changed.await,
+                Admission::NotBefore(at) => tokio::select! {
+                    () = changed => {}
+                    () = tokio::time::sleep_until(self.origin + at) => {}
+                },
+            }
+        }
+    }
+
     fn ended(&self, pass: &Pass, evidence: Evidence) {
         let (change, trouble) = {
             let mut breaker = self.lock();
@@ -86,27 +138,38 @@ impl Circuit {
             Change::None => {}
             Change::Opened(trouble) => self.say(trouble),
             Change::Closed => {
-                tracing::info!(channel = %self.channel, "the provider works: sends go on");
+                let provider = self.behind.as_str();
+                tracing::info!(channel = provider, "the provider works: what waited goes on");
             }
         }
         if change != Change::None {
-            self.metrics.circuit(self.channel, trouble);
+            self.metrics.circuit(self.behind, trouble);
         }
         self.changed.notify_waiters();
     }
 
     fn say(&self, Trouble { fault, reason }: Trouble) {
-        let channel = self.channel;
-        match fault {
-            Fault::Provider => tracing::warn!(
+        let remedy = remedy(self.behind, reason);
+        match (fault, self.behind) {
+            (Fault::Provider, Behind::Channel(channel)) => tracing::warn!(
                 %channel, %reason,
                 "the provider is out of order: sends wait, and one is tried now and then"
             ),
-            Fault::Configuration => tracing::error!(
-                %channel, %reason, remedy = remedy(channel, reason),
+            (Fault::Configuration, Behind::Channel(channel)) => tracing::error!(
+                %channel, %reason, remedy,
                 "the channel is paused: the provider refuses its set-up; sends wait, and one is \
                  tried every few minutes; what is not mended within [policy] late_by_max of its \
                  time is not sent, and goes on record as late"
+            ),
+            (Fault::Provider, Behind::Cobalt) => tracing::warn!(
+                %reason,
+                "Cobalt cannot say whether accounts work: messages are put off, and it is asked \
+                 now and then"
+            ),
+            (Fault::Configuration, Behind::Cobalt) => tracing::error!(
+                %reason, remedy,
+                "Cobalt refuses to say whether accounts work: every message is put off for \
+                 [cobalt] probe_patience and then goes out unasked"
             ),
         }
     }
@@ -145,7 +208,11 @@ impl Drop for Leave {
 }
 
 /// What to do about a refused set-up.
-fn remedy(channel: Channel, reason: Reason) -> &'static str {
+fn remedy(behind: Behind, reason: Reason) -> &'static str {
+    let channel = match behind {
+        Behind::Cobalt => return "mend [cobalt] client_id, client_secret and api_url, and restart",
+        Behind::Channel(channel) => channel,
+    };
     let email = match channel {
         Channel::Email => true,
         // Nothing outside is asked to tell the app, so nothing there can refuse.

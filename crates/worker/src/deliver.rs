@@ -1,11 +1,14 @@
-//! Flow 3: a due notification becomes an attempt. Gate and intent in one transaction, then the
-//! provider, then the outcome, and only then the queue forgets it.
+//! Flow 3: a due notification becomes an attempt. Cobalt is asked whether the account still needs
+//! its person, then gate and intent in one transaction, then the provider, then the outcome, and only
+//! then the queue forgets it.
 
+use crate::ask_first::Next;
 use crate::circuit::{Circuit, Leave};
 use crate::metrics::Metrics;
 use crate::outcomes::Outcomes;
 use crate::patience::{GaveUp, Until, patiently};
 use crate::plan::end_unreadable;
+use crate::probe::Prober;
 use crate::record::RECORD_PATIENCE;
 use futures_util::FutureExt as _;
 use relink_core::attempt::{Outcome, Reason};
@@ -42,6 +45,8 @@ pub struct Courier {
     pub sender: Arc<dyn Sender>,
     /// Whether it is left alone just now.
     pub circuit: Arc<Circuit>,
+    /// What asks Cobalt whether an account still needs its person; `None`: nobody is asked.
+    pub prober: Option<Arc<Prober>>,
     /// What is counted.
     pub metrics: Metrics,
     /// Who holds the leases.
@@ -91,7 +96,8 @@ impl Courier {
         }
     }
 
-    /// One notification: room at the provider, gate and intent, send, record, forget.
+    /// One notification: room at the provider, a question to Cobalt, gate and intent, send, record,
+    /// forget.
     pub async fn deliver(&self, delivery: Delivery, stop: &CancellationToken) {
         let mut leave = tokio::select! {
             biased;
@@ -104,7 +110,12 @@ impl Courier {
             Ok(due) => due.notification_id,
             Err(error) => return end_unreadable(delivery, &error, stop),
         };
-        let begin = match self.begin(id, stop).await {
+        let begun = match self.ask_first(id, stop).await {
+            Ok(Next::Gate) => self.begin(id, stop).await,
+            Ok(Next::Later) => return delivery.settle(Settlement::Done),
+            Err(gave_up) => Err(gave_up),
+        };
+        let begin = match begun {
             Ok(begin) => begin,
             // Dropped unsettled: it comes back to whoever works next.
             Err(GaveUp::OutOfTime(_)) => return,
@@ -132,9 +143,7 @@ impl Courier {
         let until = Until::Stop(stop.clone());
         patiently("begin an attempt", &until, || async {
             // What is known of an attempt must be on record before anybody calls it a doubt.
-            if let Some(outcomes) = &self.outcomes {
-                outcomes.clear(stop).await?;
-            }
+            self.clear_outcomes(stop).await?;
             self.grouped.begin_one(request()).await
         })
         .await

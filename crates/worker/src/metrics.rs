@@ -1,6 +1,9 @@
 //! What workers count. Labels are closed words and step names; never a user, an address or an
 //! account.
 
+mod circuits;
+
+use circuits::ProbeLabels;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -10,7 +13,6 @@ use prometheus_client::registry::Registry;
 use relink_core::Timestamp;
 use relink_core::account::Channel;
 use relink_core::attempt::{OutcomeKind, Reason};
-use relink_core::breaker::{Fault, Trouble};
 use relink_core::id::StepId;
 use relink_core::notification::NotificationState;
 use relink_core::plan::SignalResult;
@@ -72,6 +74,10 @@ pub struct Metrics {
     queue_depth: Family<QueueLabels, Gauge>,
     breaker_open: Family<ChannelLabels, Gauge>,
     channel_paused: Family<ChannelLabels, Gauge>,
+    probes: Family<ProbeLabels, Counter>,
+    probes_stopped: Gauge,
+    probes_refused: Gauge,
+    to_relink: Histogram,
     pub(crate) cases_open: Gauge,
     pub(crate) unknown_open: Gauge,
     sends_after_repair: Counter,
@@ -86,8 +92,9 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Registers everything under the names of the contract.
-    pub fn register(registry: &mut Registry) -> Self {
+    /// Registers everything under the names of the contract, but for `to_relink`, which every role
+    /// of a process observes and the process has registered once.
+    pub fn register(registry: &mut Registry, to_relink: Histogram) -> Self {
         let metrics = Self {
             signals: Family::default(),
             notifications: Family::default(),
@@ -97,6 +104,10 @@ impl Metrics {
             queue_depth: Family::default(),
             breaker_open: Family::default(),
             channel_paused: Family::default(),
+            probes: Family::default(),
+            probes_stopped: Gauge::default(),
+            probes_refused: Gauge::default(),
+            to_relink,
             cases_open: Gauge::default(),
             unknown_open: Gauge::default(),
             sends_after_repair: Counter::default(),
@@ -129,16 +140,7 @@ impl Metrics {
             "From opening a case to a provider's acceptance of its first message",
             it.to_accepted.clone(),
         );
-        registry.register(
-            "relink_breaker_open",
-            "1 while sends of the channel wait, because its provider is out of order or refuses us",
-            it.breaker_open.clone(),
-        );
-        registry.register(
-            "relink_channel_paused",
-            "1 while the provider refuses the channel's set-up: somebody has to mend it",
-            it.channel_paused.clone(),
-        );
+        it.register_circuits(registry);
         registry.register("relink_cases_open", "Open cases", it.cases_open.clone());
         registry.register("relink_unknown_open", "Notifications in doubt", it.unknown_open.clone());
         registry.register(
@@ -250,13 +252,6 @@ impl Metrics {
             reason: reason.as_str(),
         };
         self.attempts.get_or_create(&labels).inc();
-    }
-
-    pub(crate) fn circuit(&self, channel: Channel, trouble: Option<Trouble>) {
-        let labels = ChannelLabels { channel: channel.as_str() };
-        let paused = trouble.is_some_and(|trouble| trouble.fault == Fault::Configuration);
-        self.breaker_open.get_or_create(&labels).set(i64::from(trouble.is_some()));
-        self.channel_paused.get_or_create(&labels).set(i64::from(paused));
     }
 
     pub(crate) fn accepted_after(&self, seconds: f64) {

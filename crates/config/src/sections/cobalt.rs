@@ -36,6 +36,9 @@ pub(super) fn cobalt(s: &mut Section<'_, '_>) -> Option<Cobalt> {
     let reconcile_first = s
         .key("reconcile_first", "How far back the very first comparison looks.")
         .or(duration(), Raw::Text("1d"));
+    let probe_patience = s
+        .key("probe_patience", "How long a message waits for Cobalt's word on its account.")
+        .or(duration(), Raw::Text("2h"));
     let webhook_secrets = s
         .key("webhook_secrets", "What webhooks are signed with; every live one is tried.")
         .tables(None, webhook_secret)
@@ -52,6 +55,7 @@ pub(super) fn cobalt(s: &mut Section<'_, '_>) -> Option<Cobalt> {
         webhook_secrets: webhook_secrets?,
         reconcile_every: reconcile_every?,
         reconcile_first: reconcile_first?,
+        probe_patience: probe_patience?,
     };
     if cobalt.webhook_secrets.is_empty() && cobalt.reconciles() {
         warn_of_pull_only(s, cobalt.reconcile_every);

@@ -65,6 +65,15 @@ fn read(top: &mut Section<'_, '_>, holds: Holds) -> Option<Config> {
     });
     let usable = channels::usable(top, email.as_ref(), sms.as_ref(), in_app);
     let policy = top.section("policy", |s| policy::policy(s, usable));
+    if let (Some(cobalt), Some(policy)) = (&cobalt, &policy)
+        && cobalt.probe_patience >= policy.late_by_max
+    {
+        top.warn(
+            "cobalt.probe_patience",
+            "is not below policy.late_by_max: while Cobalt cannot be asked, messages end as late and nobody is told",
+            "make it a good deal shorter, such as \"2h\"",
+        );
+    }
     let log = top.section("log", log);
     Some(Config {
         instance: instance?,

@@ -25,6 +25,9 @@ pub struct Cobalt {
     pub reconcile_every: Duration,
     /// How far back the very first of these looks.
     pub reconcile_first: Duration,
+    /// How long a message is put off while Cobalt cannot say whether its account works; zero for
+    /// not at all.
+    pub probe_patience: Duration,
 }
 
 impl Cobalt {

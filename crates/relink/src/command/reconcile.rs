@@ -4,6 +4,7 @@ use crate::args::{Common, Format, Reconcile};
 use crate::failure::Failure;
 use crate::{output, parts, work};
 use indicatif::{ProgressBar, ProgressStyle};
+use prometheus_client::metrics::histogram::Histogram;
 use relink_config::parse_duration;
 use relink_core::Timestamp;
 use relink_core::time::earlier;
@@ -21,7 +22,7 @@ pub(crate) async fn run(common: &Common, what: Reconcile) -> Result<(), Failure>
     let wish = Wish { since, dry_run: what.dry_run };
     let config = parts::config(common)?;
     let store = parts::checked_store(&config).await?;
-    let metrics = relink_worker::Metrics::register(&mut Default::default());
+    let metrics = relink_worker::Metrics::register(&mut Default::default(), Histogram::new([]));
     let events = parts::cobalt_client(&config)?;
     let reconciler = work::reconciler(&config, events, &store, &metrics);
     let mut progress = reconciler.progress.subscribe();

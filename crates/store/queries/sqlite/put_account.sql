@@ -7,4 +7,6 @@ ON CONFLICT (account_ref) DO UPDATE SET
     emr_instance_domain = excluded.emr_instance_domain,
     access_token = excluded.access_token,
     access_token_key = excluded.access_token_key,
-    updated_at = excluded.updated_at
+    updated_at = excluded.updated_at,
+    -- What Cobalt says is asked for with the new token.
+    settings_asked_at = NULL

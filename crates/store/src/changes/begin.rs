@@ -242,7 +242,7 @@ impl Asked<'_> {
 }
 
 /// The last attempt ended without an outcome: it may have gone out.
-fn close_doubt(notification: &mut Notification, writes: &mut Writes, now: Timestamp) {
+pub(super) fn close_doubt(notification: &mut Notification, writes: &mut Writes, now: Timestamp) {
     writes.crashed(notification, notification.attempts, now);
     notification.doubts = notification.doubts.saturating_add(1);
 }

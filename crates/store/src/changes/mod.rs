@@ -12,6 +12,7 @@ mod finish;
 mod keys;
 mod look_up;
 mod operate;
+mod put_off;
 mod settle;
 mod signal;
 
@@ -23,6 +24,7 @@ pub(crate) use finish::{FinishSnapshot, finish_changes};
 pub(crate) use keys::{Reseal, Reseals, reseals};
 pub(crate) use look_up::look_up_changes;
 pub(crate) use operate::{Replay, ReplaySnapshot, act_of, logged, replay_changes};
+pub(crate) use put_off::{PutOffSnapshot, put_off_changes};
 pub(crate) use signal::{KnownSignal, SignalSnapshot, repeated, signal_changes};
 
 use crate::rows::{StoredCase, StoredNotification};

@@ -149,6 +149,7 @@ impl FromRow for AccountColumns {
             emr_instance_domain: row.try_get("emr_instance_domain")?,
             created_at: row.try_get("created_at")?,
             updated_at: row.try_get("updated_at")?,
+            time_zone: row.try_get("time_zone")?,
         })
     }
 }

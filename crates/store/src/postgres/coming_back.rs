@@ -40,11 +40,12 @@ async fn way_back(tx: &Transaction, door: &Door) -> Result<Option<WayBack>, Fail
         Door::Case(id) => (None, None, Some(id.to_string())),
     };
     let (set, span) = (tx.manual_now(), millis(MINTS_COUNTED_OVER));
-    let [notifications, contacts, cases] = tx
+    let [notifications, contacts, cases, now] = tx
         .snapshot([
             query(sql!("way_back_notification"), &[&hash, &message]),
             query(sql!("way_back_contact"), &[&hash, &message]),
             query(sql!("way_back_case"), &[&hash, &message, &case, &set, &span]),
+            NOW,
         ])
         .await?;
     let (Some(stored), Some(row)) = (read::cases(&cases)?.pop(), cases.first()) else {
@@ -59,6 +60,7 @@ async fn way_back(tx: &Transaction, door: &Door) -> Result<Option<WayBack>, Fail
         account: account(tx, &stored.case.account_ref, row)?,
         open_case,
         minted_lately: u32::try_from(minted).unwrap_or(u32::MAX),
+        now: tx.now(&now)?,
         case: stored.case,
     }))
 }

@@ -95,6 +95,30 @@ async fn begin(tx: &Transaction, requests: &[BeginRequest]) -> Result<Vec<Begin>
     Ok(answers)
 }
 
+/// What the gate looks at, of one notification; when the timeline last said that it waits for
+/// Cobalt; and the time.
+pub(super) async fn begin_snapshot(
+    tx: &Transaction,
+    id: NotificationId,
+) -> Result<(Option<BeginSnapshot>, Vec<Row>, Timestamp), Failure> {
+    let ids = vec![id.to_string()];
+    let one = id.to_string();
+    let [cases, notifications, contacts, attempts, sent_before, said, now] = tx
+        .begin([
+            share_cases(&ids),
+            lock_notifications(&ids),
+            contacts_of(&ids),
+            query(sql!("last_attempts"), &[&ids]),
+            query(sql!("sent_before"), &[&ids]),
+            query(sql!("put_off_said"), &[&one]),
+            NOW,
+        ])
+        .await?;
+    let now = tx.now(&now)?;
+    let rows = Locked::read(&cases, &notifications, &contacts)?;
+    Ok((rows.begin_snapshots(&attempts, &sent_before)?.remove(&id), said, now))
+}
+
 async fn finish(tx: &Transaction, requests: &[FinishRequest]) -> Result<Vec<Finished>, Failure> {
     let wanted: Vec<(NotificationId, u32)> =
         requests.iter().map(|request| (request.notification_id, request.number)).collect();

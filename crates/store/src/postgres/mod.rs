@@ -31,8 +31,10 @@ mod keys;
 mod marks;
 mod migrate;
 mod operate;
+mod put_off;
 mod read;
 mod signals;
+mod time_zones;
 mod transaction;
 mod writes;
 

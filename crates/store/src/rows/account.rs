@@ -2,8 +2,11 @@
 //! written sealed, by its own statements.
 
 use super::At;
-use crate::{StoreError, StoredAccount};
+use crate::changes::Sealed;
+use crate::{StoreError, StoredAccount, ZoneWanted};
 use relink_core::account::{Account, Contact};
+use relink_core::id::AccountRef;
+use relink_core::seal::KeyRing;
 use relink_core::time::from_millis;
 
 /// The columns of `accounts`, apart from the sealed token.
@@ -15,6 +18,13 @@ pub(crate) struct AccountColumns {
     pub(crate) emr_instance_domain: Option<String>,
     pub(crate) created_at: i64,
     pub(crate) updated_at: i64,
+    pub(crate) time_zone: Option<String>,
+}
+
+/// An account whose zone is asked for, and its token.
+pub(crate) struct ZoneColumns {
+    pub(crate) account_ref: String,
+    pub(crate) sealed: Sealed,
 }
 
 /// The columns of `contacts`. `position` keeps the order they were given in.
@@ -48,7 +58,18 @@ impl AccountColumns {
             },
             created_at: from_millis(self.created_at),
             updated_at: from_millis(self.updated_at),
+            time_zone: self.time_zone,
         })
+    }
+}
+
+impl ZoneColumns {
+    /// With its token opened, or the reason why it is not.
+    pub(crate) fn opened(self, keys: &KeyRing) -> Result<ZoneWanted, StoreError> {
+        let at = At { table: "accounts", row: &self.account_ref };
+        let account_ref: AccountRef = at.read("account_ref", &self.account_ref)?;
+        let access_token = self.sealed.open(&account_ref, keys);
+        Ok(ZoneWanted { account_ref, access_token })
     }
 }
 

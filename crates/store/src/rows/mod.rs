@@ -10,7 +10,7 @@ mod operator_log;
 mod signal;
 mod visit;
 
-pub(crate) use account::{AccountColumns, ContactColumns};
+pub(crate) use account::{AccountColumns, ContactColumns, ZoneColumns};
 pub(crate) use attempt::AttemptColumns;
 pub(crate) use case::{CaseColumns, NonSendColumns, StoredCase};
 pub(crate) use notification::{NotificationColumns, StoredNotification};

@@ -140,6 +140,12 @@ impl World {
         if luck == Luck::Down {
             return Ok(Hand::Taken(message));
         }
+        if !self.calm
+            && rng.u8(..8) == 0
+            && let Some(later) = self.cobalt_is_silent(&message, rng)?
+        {
+            return Ok(later);
+        }
         let request = BeginRequest { notification_id: id, worker: worker(who), lease: LEASE };
         let begin = self.ledger.begin(&request, &self.terms)?;
         self.after_commit();

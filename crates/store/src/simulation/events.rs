@@ -54,7 +54,8 @@ impl World {
         let case = &open[rng.usize(..open.len())];
         let (what, changed) = match rng.u8(..6) {
             0..=1 => ("held", self.ledger.hold(case.id, true, now)?),
-            2..=4 => ("released", self.ledger.hold(case.id, false, now)?),
+            2..=3 => ("released", self.ledger.hold(case.id, false, now)?),
+            4 => ("proven", self.cobalt_proves(case, rng)?),
             _ => {
                 let reasons = [CloseReason::Operator, CloseReason::Repaired];
                 self.ledger.close_case(case, reasons[rng.usize(..2)], now)?;

@@ -5,7 +5,7 @@
 use super::flaw::Flaw;
 use super::mirror::Op;
 use super::promises::{self, Broken, Kept, promise};
-use crate::changes::{SignalWrite, Writes};
+use crate::changes::{SignalWrite, VisitWrite, Writes};
 use crate::rows::{StoredCase, StoredNotification};
 use crate::{AttemptRow, NonSendRow};
 use relink_core::Timestamp;
@@ -27,6 +27,7 @@ pub(super) struct Ledger {
     pub(super) attempts: BTreeMap<(NotificationId, u32), AttemptRow>,
     pub(super) non_sends: Vec<(CaseId, NonSendRow)>,
     pub(super) links: BTreeMap<String, NotificationId>,
+    pub(super) visits: Vec<VisitWrite>,
     /// What is wrong with it, in the tests that must fail.
     pub(super) flaw: Option<Flaw>,
     /// The notifications that the last commit touched.
@@ -99,6 +100,7 @@ impl Ledger {
             }
         }
         self.non_sends.extend(writes.non_sends);
+        self.visits.extend(writes.visits);
         for link in writes.links {
             self.links.entry(link.token_hash).or_insert(link.notification_id);
         }

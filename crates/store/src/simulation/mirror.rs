@@ -6,9 +6,10 @@ use super::ledger::Ledger;
 use super::people;
 use super::run::{Start, recorded};
 use crate::{
-    AccountStore, Applied, AttemptRow, BeginRequest, CaseFilter, CaseStore, Clock, DeliveryStore,
-    DueStore, FinishRequest, Finished, LookUpRequest, NonSendRow, OpenCase, Operated, OperatorAct,
-    OperatorStore, SignalRow, SignalStore, SqliteStore, Store,
+    AccountStore, Applied, AttemptRow, BeginRequest, CaseFilter, CaseStore, Clock, ComingBackStore,
+    DeliveryStore, DueStore, FinishRequest, Finished, LookUpRequest, NonSendRow, OpenCase,
+    Operated, OperatorAct, OperatorStore, Proof, Proven, PutOff, PutOffRequest, PutOffStore,
+    SignalRow, SignalStore, SqliteStore, Store,
 };
 use relink_core::account::AccountUpsert;
 use relink_core::case::CloseReason;
@@ -45,6 +46,8 @@ pub(super) enum Op {
     Delete(AccountRef, bool),
     Close(CaseId, CloseReason),
     Hold(CaseId, bool, bool),
+    Prove(Proof, Proven),
+    PutOff(PutOffRequest, PutOff),
     /// The dead one, and the one planned in its place.
     Replay(NotificationId, NotificationId),
 }
@@ -135,6 +138,8 @@ async fn again(store: &SqliteStore, op: &Op) -> Result<(), String> {
             same(&Some(*id), got)
         }
         Op::Hold(id, hold, changed) => same(changed, store.hold_case(*id, *hold).await.unwrap()),
+        Op::Prove(proof, proven) => same(proven, store.close_proven(proof).await.unwrap()),
+        Op::PutOff(request, said) => same(said, store.put_off(request).await.unwrap()),
         Op::Replay(id, again) => {
             let operator = OperatorId::parse("simulated").unwrap();
             match store.operate(&operator, &OperatorAct::Replay(*id)).await.unwrap() {
@@ -182,5 +187,10 @@ async fn same_rows(store: &SqliteStore, ledger: &Ledger) {
             .collect();
         non_sends.sort_by_key(|row| row.at);
         assert_eq!(found.non_sends, non_sends);
+
+        let of_case = ledger.visits.iter().filter(|write| write.case_id == id);
+        let mut visits: Vec<_> = of_case.map(|write| write.visit.clone()).collect();
+        visits.sort_by_key(|visit| visit.at);
+        assert_eq!(found.visits, visits);
     }
 }

@@ -16,6 +16,7 @@ mod events;
 mod people;
 
 mod answers;
+mod asking;
 mod courier;
 mod provider;
 mod queue;

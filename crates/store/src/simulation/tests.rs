@@ -82,6 +82,8 @@ fn everything_was_reached(coverage: &Coverage) {
     reached("recorded reason", &["found_by_look_up", "retries_exhausted", "in_doubt"]);
     reached("lease", &["renewed", "lost to another worker"]);
     reached("crash", &CRASHES);
+    reached("proof", &["closed", "overtaken"]);
+    reached("put off", &["waits", "waits on", "not now", "patience over", "left to gate"]);
     reached("case", &["held", "released", "closed", "expired", "a notification put back"]);
 }
 

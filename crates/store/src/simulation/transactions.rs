@@ -101,24 +101,8 @@ impl Ledger {
 
     pub(super) fn begin(&mut self, request: &BeginRequest, terms: &Terms) -> Result<Begin, Broken> {
         let id = request.notification_id;
-        let Some(stored) = self.notification(id).cloned() else {
+        let Some(mut snapshot) = self.begin_snapshot(id)? else {
             return Ok(Begin::NotNow);
-        };
-        let row = &stored.notification;
-        let Some(case) = self.case(row.case_id).cloned() else {
-            return Err(Broken(format!("notification {id} has no case")));
-        };
-        let sent_before = self.notifications.iter().map(|other| &other.notification).any(|other| {
-            (other.case_id, &other.contact_id) == (row.case_id, &row.contact_id)
-                && other.id != id
-                && other.state == NotificationState::Sent
-        });
-        let mut snapshot = BeginSnapshot {
-            contact: self.contact(&row.account_ref, &row.contact_id).cloned(),
-            last_attempt: self.attempts.get(&(id, row.attempts)).cloned(),
-            case,
-            sent_before,
-            notification: stored,
         };
         self.mislead(&mut snapshot);
         let (begin, writes) =
@@ -136,6 +120,30 @@ impl Ledger {
         }
         self.note(terms.now, || Op::Begin(request.clone(), spoken(&begin)));
         Ok(begin)
+    }
+
+    /// What the gate looks at.
+    pub(super) fn begin_snapshot(
+        &self,
+        id: NotificationId,
+    ) -> Result<Option<BeginSnapshot>, Broken> {
+        let Some(stored) = self.notification(id).cloned() else { return Ok(None) };
+        let row = &stored.notification;
+        let Some(case) = self.case(row.case_id).cloned() else {
+            return Err(Broken(format!("notification {id} has no case")));
+        };
+        let sent_before = self.notifications.iter().map(|other| &other.notification).any(|other| {
+            (other.case_id, &other.contact_id) == (row.case_id, &row.contact_id)
+                && other.id != id
+                && other.state == NotificationState::Sent
+        });
+        Ok(Some(BeginSnapshot {
+            contact: self.contact(&row.account_ref, &row.contact_id).cloned(),
+            last_attempt: self.attempts.get(&(id, row.attempts)).cloned(),
+            case,
+            sent_before,
+            notification: stored,
+        }))
     }
 
     /// Shows the gate what some flaws would.

@@ -95,6 +95,7 @@ fn way_back(
         }),
         open_case,
         minted_lately: u32::try_from(minted).unwrap_or(u32::MAX),
+        now,
         case,
     }))
 }

@@ -74,7 +74,7 @@ fn begin(
     Ok(begin)
 }
 
-fn asked_for(
+pub(super) fn asked_for(
     connection: &Connection,
     id: NotificationId,
 ) -> Result<Option<BeginSnapshot>, StoreError> {

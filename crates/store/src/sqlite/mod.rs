@@ -18,10 +18,12 @@ mod inspect;
 mod keys;
 mod marks;
 mod operate;
+mod put_off;
 mod read;
 mod readers;
 mod schema;
 mod signals;
+mod time_zones;
 mod write;
 mod writer;
 

@@ -239,6 +239,7 @@ pub(super) fn account_columns(row: &Row<'_>) -> rusqlite::Result<AccountColumns>
         emr_instance_domain: row.get(3)?,
         created_at: row.get(4)?,
         updated_at: row.get(5)?,
+        time_zone: row.get(6)?,
     })
 }
 

@@ -19,7 +19,12 @@ async fn an_account_reads_back_as_it_was_written(world: World) {
     let first = upsert("acc", vec![admin(), user()]);
     assert!(world.put(first.clone()).await);
     let created_at = world.now();
-    let expected = StoredAccount { account: first.account, created_at, updated_at: created_at };
+    let expected = StoredAccount {
+        account: first.account,
+        created_at,
+        updated_at: created_at,
+        time_zone: None,
+    };
     assert_eq!(world.store.account(&account_ref("acc")).await.unwrap(), Some(expected));
 
     world.advance(MINUTE);
@@ -27,7 +32,12 @@ async fn an_account_reads_back_as_it_was_written(world: World) {
     second.account.user_id = "somebody else".to_owned();
     second.account.emr_instance_domain = None;
     assert!(!world.put(second.clone()).await);
-    let expected = StoredAccount { account: second.account, created_at, updated_at: world.now() };
+    let expected = StoredAccount {
+        account: second.account,
+        created_at,
+        updated_at: world.now(),
+        time_zone: None,
+    };
     assert_eq!(world.store.account(&account_ref("acc")).await.unwrap(), Some(expected));
 }
 

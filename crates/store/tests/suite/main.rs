@@ -25,9 +25,11 @@ mod listing;
 mod marks;
 mod operators;
 mod property;
+mod put_off;
 mod schema;
 mod signals;
 mod steps;
+mod time_zones;
 mod world;
 
 #[path = "../support/postgres.rs"]

@@ -66,6 +66,9 @@ pub(crate) struct AccountView {
     contacts: Vec<ContactView>,
     created_at: String,
     updated_at: String,
+    /// What Cobalt says, in force for contacts without a zone of their own; read only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time_zone: Option<String>,
 }
 
 /// A contact, masked.
@@ -205,6 +208,7 @@ impl From<StoredAccount> for AccountView {
             contacts: stored.account.contacts.into_iter().map(ContactView::from).collect(),
             created_at: text(stored.created_at),
             updated_at: text(stored.updated_at),
+            time_zone: stored.time_zone,
         }
     }
 }

@@ -154,6 +154,7 @@ fn steps(bytes: &[u8]) -> Option<Vec<VisitStep>> {
         | VisitStep::Done
         | VisitStep::NotYet
         | VisitStep::Proven
+        | VisitStep::PatienceOver
         | VisitStep::Renewed => None,
     };
     let fits = (1..=MAX_STEPS).contains(&body.steps.len());

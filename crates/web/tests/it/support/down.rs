@@ -12,9 +12,9 @@ use relink_store::{
     AccountStore, Applied, AttemptFilter, AttemptRow, AuditRequest, AuditStore, Audited, Begin,
     BeginRequest, CaseFilter, CaseHistory, CaseStore, ComingBackStore, DeliveryStore, Door, Due,
     DueStore, FeedStore, FinishRequest, Finished, InspectStore, KeyStore, LookUpRequest, Mark,
-    MarkStore, OpenCase, Operated, OperatorAct, OperatorStore, Progress, Proof, Proven,
-    ResealRequest, Resealed, SealedTokens, SignalStore, Store, StoreError, StoreStats,
-    StoredAccount, UsersCases, WayBack,
+    MarkStore, OpenCase, Operated, OperatorAct, OperatorStore, Progress, Proof, Proven, PutOff,
+    PutOffRequest, PutOffStore, ResealRequest, Resealed, SealedTokens, SignalStore, Store,
+    StoreError, StoreStats, StoredAccount, TimeZoneStore, UsersCases, WayBack, ZoneWanted,
 };
 use std::time::Duration;
 
@@ -84,6 +84,23 @@ impl KeyStore for Down {
         self.say()
     }
     async fn reseal(&self, _: &ResealRequest) -> Result<Resealed> {
+        self.say()
+    }
+}
+
+#[async_trait::async_trait]
+impl PutOffStore for Down {
+    async fn put_off(&self, _: &PutOffRequest) -> Result<PutOff> {
+        self.say()
+    }
+}
+
+#[async_trait::async_trait]
+impl TimeZoneStore for Down {
+    async fn claim_zones_wanted(&self, _: usize) -> Result<Vec<ZoneWanted>> {
+        self.say()
+    }
+    async fn note_zone(&self, _: &AccountRef, _: Option<&str>) -> Result<()> {
         self.say()
     }
 }

@@ -1,17 +1,21 @@
 //! Everything the scenarios share: a world to start, a store that fails on command, a queue in
 //! memory, a provider that follows a script.
 
+mod cobalt;
 mod events;
+mod judge;
 mod queue;
 mod sender;
 mod store;
 mod world;
 
+pub(crate) use cobalt::{FakeCobalt, Says};
 pub(crate) use events::{Endless, FakeList, event, login_required, missed, refusal};
+pub(crate) use judge::{DELIVERY, Judge};
 pub(crate) use queue::{FakePublisher, FakeQueue, Inlet, Receipt, consumer, delivery};
 pub(crate) use sender::{Act, ScriptedSender};
 pub(crate) use store::ScriptedStore;
-pub(crate) use world::{DAY, World, id_of};
+pub(crate) use world::{DAY, PATIENCE, World, id_of};
 
 use std::time::Duration;
 

@@ -13,9 +13,9 @@ use relink_store::{
     AccountStore, Applied, AttemptFilter, AttemptRow, AuditRequest, AuditStore, Audited, Begin,
     BeginRequest, CaseFilter, CaseHistory, CaseStore, ComingBackStore, DeliveryStore, Door, Due,
     DueStore, FeedStore, FinishRequest, Finished, InspectStore, KeyStore, LookUpRequest, Mark,
-    MarkStore, OpenCase, Operated, OperatorAct, OperatorStore, Progress, Proof, Proven,
-    ResealRequest, Resealed, SealedTokens, SignalStore, Store, StoreError, StoreStats,
-    StoredAccount, UsersCases, WayBack,
+    MarkStore, OpenCase, Operated, OperatorAct, OperatorStore, Progress, Proof, Proven, PutOff,
+    PutOffRequest, PutOffStore, ResealRequest, Resealed, SealedTokens, SignalStore, Store,
+    StoreError, StoreStats, StoredAccount, TimeZoneStore, UsersCases, WayBack, ZoneWanted,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -157,6 +157,23 @@ impl KeyStore for ScriptedStore {
     }
     async fn reseal(&self, request: &ResealRequest) -> Result<Resealed, StoreError> {
         self.ask("reseal", self.inner.reseal(request)).await
+    }
+}
+
+#[async_trait::async_trait]
+impl PutOffStore for ScriptedStore {
+    async fn put_off(&self, request: &PutOffRequest) -> Result<PutOff, StoreError> {
+        self.ask("put_off", self.inner.put_off(request)).await
+    }
+}
+
+#[async_trait::async_trait]
+impl TimeZoneStore for ScriptedStore {
+    async fn claim_zones_wanted(&self, limit: usize) -> Result<Vec<ZoneWanted>, StoreError> {
+        self.ask("claim_zones_wanted", self.inner.claim_zones_wanted(limit)).await
+    }
+    async fn note_zone(&self, account: &AccountRef, zone: Option<&str>) -> Result<(), StoreError> {
+        self.ask("note_zone", self.inner.note_zone(account, zone)).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! A store with one policy and a clock that only the scenario moves, and the parts around it.
 
-use super::{FakeList, FakeQueue, ScriptedSender, ScriptedStore};
+use super::{FakeCobalt, FakeList, FakeQueue, ScriptedSender, ScriptedStore};
+use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use relink_core::Timestamp;
 use relink_core::account::{Account, AccountUpsert, Channel, Contact, Role};
@@ -23,10 +24,12 @@ use relink_worker::deliver::Courier;
 use relink_worker::depths::Depths;
 use relink_worker::outcomes::Outcomes;
 use relink_worker::plan::Planner;
+use relink_worker::probe::Prober;
+use relink_worker::recheck::Rechecker;
 use relink_worker::reconcile::{Pace, Reconciler, Tally, Wish};
 use relink_worker::schedule::Scheduler;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
@@ -34,6 +37,9 @@ use tokio_util::sync::CancellationToken;
 
 /// 2026-01-01T00:00:00Z.
 const START: i64 = 1_767_225_600_000;
+
+/// How long a message waits for Cobalt's word.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(2 * 60 * 60);
 
 pub(crate) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -53,6 +59,17 @@ impl World {
         Self::over(Arc::new(tempfile::tempdir().unwrap()), "relink.db").await
     }
 
+    /// Where a commit costs no disk, on a machine that has such a folder: for many runs, which prove
+    /// nothing about disks.
+    pub(crate) async fn in_memory() -> Self {
+        let memory = std::path::Path::new("/dev/shm");
+        let folder = match memory.is_dir() {
+            true => tempfile::tempdir_in(memory),
+            false => tempfile::tempdir(),
+        };
+        Self::over(Arc::new(folder.unwrap()), "relink.db").await
+    }
+
     /// Another store on the disk of `world`.
     pub(crate) async fn beside(world: &Self) -> Self {
         Self::over(Arc::clone(&world.folder), "another.db").await
@@ -70,7 +87,9 @@ impl World {
         let store = ScriptedStore::over(Arc::new(inner.unwrap()));
         store.migrate().await.unwrap();
         let mut registry = Registry::default();
-        let metrics = Metrics::register(&mut registry);
+        let to_relink = Histogram::new([60.0, 3_600.0]);
+        registry.register("relink_time_to_relink_seconds", "Said and proven", to_relink.clone());
+        let metrics = Metrics::register(&mut registry, to_relink);
         let (planned, queue) = Default::default();
         Self { store, planned, metrics, queue, clock, registry, folder }
     }
@@ -104,6 +123,7 @@ impl World {
         Courier {
             outcomes: None,
             circuit: Circuit::new(sender.channel(), self.metrics.clone()),
+            prober: None,
             grouped: Grouped::new(&store),
             store,
             sender,
@@ -113,6 +133,26 @@ impl World {
             lease: Duration::from_secs(120),
             concurrency: 4,
             drain: Duration::from_secs(20),
+        }
+    }
+
+    /// What asks `cobalt`, as a process has it.
+    pub(crate) fn prober(&self, cobalt: &Arc<FakeCobalt>) -> Arc<Prober> {
+        let cobalt = Arc::<FakeCobalt>::clone(cobalt);
+        Prober::new(cobalt, Arc::new(rules()), PATIENCE, self.metrics.clone())
+    }
+
+    /// The same courier, but it asks Cobalt first.
+    pub(crate) fn asking(&self, sender: &Arc<ScriptedSender>, prober: &Arc<Prober>) -> Courier {
+        Courier { prober: Some(Arc::clone(prober)), ..self.courier(sender) }
+    }
+
+    pub(crate) fn rechecker(&self, prober: &Arc<Prober>) -> Rechecker {
+        Rechecker {
+            store: self.shared(),
+            prober: Arc::clone(prober),
+            metrics: self.metrics.clone(),
+            unaskable: AtomicBool::default(),
         }
     }
 
