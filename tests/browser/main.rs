@@ -8,4 +8,8 @@
     reason = "a scenario fails by panicking"
 )]
 
+mod clinic;
 mod harness;
+mod journey;
+mod scanners;
+mod states;

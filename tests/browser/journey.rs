@@ -1,0 +1,121 @@
+//! The whole loop, by hand: the login breaks, a message arrives, its link is opened, Link is gone
+//! through, the probe closes the case, the banner is gone in another tab, and the app is told.
+
+use crate::clinic::{APP_SECRET, Clinic, button, enter_the_code, through_the_lightbox};
+use relink_tests::{Browser, Hook, Screen, eventually};
+use standardwebhooks::Webhook;
+
+/// Whether the banner is in sight.
+const BANNER: &str = "const box = document.querySelector('relink-banner').shadowRoot.querySelector('.box');\
+                      return box ? !box.hidden : null;";
+
+/// The type of a webhook that carries the app's signature.
+fn verified(hook: &Hook) -> String {
+    let mut headers = http::HeaderMap::new();
+    for (name, value) in &hook.headers {
+        let name = http::HeaderName::try_from(name.as_str()).unwrap();
+        headers.insert(name, value.parse().unwrap());
+    }
+    Webhook::new(APP_SECRET).unwrap().verify(&hook.body, &headers).expect("the app's signature");
+    let body: serde_json::Value = serde_json::from_slice(&hook.body).unwrap();
+    body["type"].as_str().unwrap().to_owned()
+}
+
+async fn told_of(clinic: &Clinic, kind: &str) {
+    eventually(kind, || async {
+        clinic.app.hooks().iter().map(verified).any(|told| told == kind).then_some(())
+    })
+    .await;
+}
+
+async fn whole_loop(screen: Screen) {
+    let clinic = Clinic::open().await;
+    let browser = Browser::start(screen).await;
+    clinic.app_in(&browser).await;
+    let app_tab = browser.window().await;
+    assert_eq!(browser.run(BANNER, Vec::new()).await, false, "nothing to say yet");
+
+    let link = clinic.breaks().await;
+    browser.wait_for("the banner", BANNER).await;
+    told_of(&clinic, "relink.case.opened").await;
+    told_of(&clinic, "relink.case.notified").await;
+
+    browser.new_tab().await;
+    browser.open(&link).await;
+    assert_eq!(clinic.corner.cobalt.minted(crate::clinic::ACCOUNT), 0, "a look made a token");
+    browser.press(&button("link")).await;
+    through_the_lightbox(&browser).await;
+    browser.read("All done").await;
+    clinic.repaired().await;
+    assert_eq!(clinic.corner.cobalt.minted(crate::clinic::ACCOUNT), 1);
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+
+    browser.switch_to(&app_tab).await;
+    browser.wait_for("the banner to be gone", &format!("return !(() => {{ {BANNER} }})()")).await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    told_of(&clinic, "relink.case.repaired").await;
+
+    let steps = clinic.steps().await;
+    let by_a_person = |step: &str| steps.contains(&(step.to_owned(), "person".to_owned()));
+    for step in ["opened", "minted", "launched", "done"] {
+        assert!(by_a_person(step), "{step} by a person is not among {steps:?}");
+    }
+    assert_eq!(steps.last().map(|(step, _)| step.as_str()), Some("proven"));
+    // What was planned for later is silenced.
+    let case = clinic.case().await;
+    let states: Vec<&str> = case["notifications"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|notification| notification["state"].as_str().unwrap())
+        .collect();
+    assert!(states.contains(&"cancelled"), "{states:?}");
+    assert_eq!(clinic.corner.inbox.all().len(), 1);
+    assert_eq!(clinic.process.stop(), Some(0));
+}
+
+#[tokio::test]
+async fn the_whole_loop_on_a_phone() {
+    whole_loop(Screen::Phone).await;
+}
+
+#[tokio::test]
+async fn the_whole_loop_on_a_desktop() {
+    whole_loop(Screen::Desktop).await;
+}
+
+#[tokio::test]
+async fn the_whole_loop_from_the_banner() {
+    let clinic = Clinic::open().await;
+    let browser = Browser::start(Screen::Desktop).await;
+    clinic.app_in(&browser).await;
+    clinic.breaks().await;
+    browser.wait_for("the banner", BANNER).await;
+    let press = "document.querySelector('relink-banner').shadowRoot.querySelector('button').click()";
+    browser.run(press, Vec::new()).await;
+    through_the_lightbox(&browser).await;
+    clinic.repaired().await;
+    browser.wait_for("the banner to be gone", &format!("return !(() => {{ {BANNER} }})()")).await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    told_of(&clinic, "relink.case.repaired").await;
+    assert_eq!(clinic.process.stop(), Some(0));
+}
+
+/// Without any script of ours: the button is a form, Link opens in a window of its own and sends the
+/// person back.
+#[tokio::test]
+async fn the_whole_loop_without_script() {
+    let clinic = Clinic::open().await;
+    let link = clinic.breaks().await;
+    let browser = Browser::without_script(Screen::Phone).await;
+    browser.open(&link).await;
+    browser.press(&button("link")).await;
+    let page = browser.window().await;
+    browser.press("section:not([hidden]) a[data-open]").await;
+    browser.switch_to_another_than(&page).await;
+    enter_the_code(&browser).await;
+    browser.press(&button("done")).await;
+    browser.read("All done").await;
+    clinic.repaired().await;
+    assert_eq!(clinic.process.stop(), Some(0));
+}
