@@ -12,7 +12,7 @@ use relink_core::id::{CaseId, NotificationId};
 use relink_core::notification::{NonSend, NotificationState};
 use relink_core::signal::SignalKind;
 use relink_core::visit::{Visit, VisitStep, Visitor, Way};
-use relink_core::wire::{DueMessage, SignalMessage, Topic};
+use relink_core::wire::{SignalMessage, Topic};
 use relink_store::{
     CaseFilter, CaseHistory, CaseStore as _, ComingBackStore as _, DueStore as _, InspectStore as _,
 };
