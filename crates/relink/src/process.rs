@@ -112,9 +112,8 @@ impl Process {
             Some(_) | None => None,
         };
         ports.finish()?;
-        let config = Arc::new(config);
         Ok(Self {
-            config,
+            config: Arc::new(config),
             roles,
             registry,
             spool,
