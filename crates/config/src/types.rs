@@ -1,10 +1,12 @@
 //! The checked configuration.
 
 mod access;
+mod app;
 mod channels;
 mod storage;
 
 pub use access::*;
+pub use app::*;
 pub use channels::*;
 pub use storage::*;
 
@@ -39,6 +41,8 @@ pub struct Config {
     pub sms: Sms,
     /// `[[api.keys]]`
     pub api_keys: Vec<ApiKey>,
+    /// `[app]`
+    pub app: App,
     /// `[encryption]`
     pub encryption: Encryption,
     /// `[policy]`
@@ -55,6 +59,7 @@ impl Config {
             channels: EnabledChannels { email: self.email.enabled, sms: self.sms.enabled },
             email_on_unknown: self.email.on_unknown,
             sms_on_unknown: self.sms.on_unknown,
+            app: self.app_endpoints(),
         }
     }
 }

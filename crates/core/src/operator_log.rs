@@ -25,6 +25,8 @@ words! {
         CaseRelease = "case_release",
         /// Forgot an account and its contacts.
         AccountDelete = "account_delete",
+        /// Had an event told to the customer's app once more.
+        EventReplay = "event_replay",
     }
 }
 
@@ -39,6 +41,8 @@ words! {
         Letter = "letter",
         /// An account.
         Account = "account",
+        /// An event for the customer's app.
+        AppEvent = "app_event",
     }
 }
 
@@ -78,6 +82,12 @@ impl Act {
 
 impl From<NotificationId> for SubjectId {
     fn from(id: NotificationId) -> Self {
+        Self::of_uuid(&id)
+    }
+}
+
+impl From<crate::id::AppEventId> for SubjectId {
+    fn from(id: crate::id::AppEventId) -> Self {
         Self::of_uuid(&id)
     }
 }

@@ -96,6 +96,8 @@ pub(crate) enum Duty {
     Upkeep,
     /// Cobalt is asked for events that no webhook brought.
     Reconcile,
+    /// The customer's app is told what happens to its cases.
+    Tell,
 }
 
 #[derive(Debug, clap::Args)]

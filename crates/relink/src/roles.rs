@@ -16,8 +16,15 @@ pub(crate) struct Roles {
     pub(crate) web: bool,
 }
 
-const DUTIES: [Duty; 6] =
-    [Duty::Plan, Duty::Schedule, Duty::Email, Duty::Sms, Duty::Upkeep, Duty::Reconcile];
+const DUTIES: [Duty; 7] = [
+    Duty::Plan,
+    Duty::Schedule,
+    Duty::Email,
+    Duty::Sms,
+    Duty::Upkeep,
+    Duty::Reconcile,
+    Duty::Tell,
+];
 
 impl Roles {
     pub(crate) fn all() -> Self {
@@ -62,6 +69,11 @@ impl Roles {
         if self.duties == [Duty::Reconcile] && !config.cobalt.reconciles() {
             return Err(Failure::config(
                 "nothing to do: cobalt.reconcile_every is \"0s\", or cobalt.client_id and cobalt.client_secret are not set",
+            ));
+        }
+        if self.duties == [Duty::Tell] && config.rules().app.is_empty() {
+            return Err(Failure::config(
+                "nothing to do: there are no [[app.webhooks]], and app.exchange is false",
             ));
         }
         let stop = stop::on_signal()?;

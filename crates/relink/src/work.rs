@@ -23,6 +23,7 @@ use relink_worker::outcomes::Outcomes;
 use relink_worker::plan::{BATCH, Planner};
 use relink_worker::reconcile::{Pace, Reconciler, Tally};
 use relink_worker::schedule::Scheduler;
+use relink_worker::tell::Teller;
 use relink_worker::upkeep::Upkeep;
 use std::sync::Arc;
 use std::time::Duration;
@@ -90,6 +91,9 @@ impl Work<'_> {
         if roles.has(Duty::Reconcile) {
             self.reconcile(&metrics, &planned, tasks)?;
         }
+        if roles.has(Duty::Tell) {
+            self.tell(&metrics, tasks)?;
+        }
         if roles.has(Duty::Upkeep) {
             let upkeep = Upkeep { store: Arc::clone(store), queue, metrics: metrics.clone() };
             let stop = self.stop.clone();
@@ -140,6 +144,22 @@ impl Work<'_> {
         };
         let stop = self.stop.clone();
         self.once_free(tasks, async move { reconciler.run(stop).await });
+        Ok(())
+    }
+
+    /// One teller for each endpoint of the customer's app: a slow one holds up no other.
+    fn tell(&self, metrics: &relink_worker::Metrics, tasks: &mut Tasks) -> Result<(), Failure> {
+        for (endpoint, listener, at_once) in parts::listeners(self.config, self.queue)? {
+            let teller = Teller {
+                store: Arc::clone(self.store),
+                metrics: metrics.clone(),
+                endpoint,
+                listener,
+                at_once,
+            };
+            let stop = self.stop.clone();
+            self.once_free(tasks, async move { teller.run(stop).await });
+        }
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! The interface that both databases keep, and the rows that come out of it.
 
-use crate::{AuditStore, ComingBackStore, DeliveryStore, MarkStore, OperatorStore, StoreError};
+use crate::{AppEventStore, AuditStore, ComingBackStore, DeliveryStore, MarkStore, OperatorStore, StoreError};
 use relink_core::Timestamp;
 use relink_core::account::{Account, AccountUpsert, Channel};
 use relink_core::attempt::{OutcomeKind, Reason};
@@ -356,6 +356,7 @@ pub trait Store:
     + AuditStore
     + MarkStore
     + ComingBackStore
+    + AppEventStore
 {
     /// Brings the schema up to this release. Safe to call from several processes at once.
     /// Answers the versions applied now.

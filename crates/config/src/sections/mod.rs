@@ -3,6 +3,7 @@
 //! as unknown, and would be missing from the schema.
 
 mod access;
+mod app;
 mod channels;
 mod cobalt;
 mod policy;
@@ -38,6 +39,7 @@ pub(crate) fn read_config(top: &mut Section<'_, '_>) -> Option<Config> {
     let email = top.section("email", channels::email);
     let sms = top.section("sms", channels::sms);
     let api_keys = top.section("api", access::api);
+    let app = top.section("app", |s| app::app(s, queue.as_ref()));
     let encryption =
         top.section("encryption", |s| access::encryption(s, store.as_ref(), &data_dir));
     let usable = channels::usable(top, email.as_ref(), sms.as_ref());
@@ -55,6 +57,7 @@ pub(crate) fn read_config(top: &mut Section<'_, '_>) -> Option<Config> {
         email: email?,
         sms: sms?,
         api_keys: api_keys?,
+        app: app?,
         encryption: encryption?,
         policy: policy?,
         log: log?,

@@ -21,6 +21,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("postgres", 4, "0004_compatibility"),
     migration!("postgres", 5, "0005_arrears"),
     migration!("postgres", 6, "0006_coming_back"),
+    migration!("postgres", 7, "0007_app_events"),
 ];
 
 /// Applies what is missing; answers the names applied now.

@@ -31,6 +31,7 @@ mod migrate;
 mod operate;
 mod read;
 mod signals;
+mod tell;
 mod transaction;
 mod writes;
 

@@ -20,6 +20,7 @@ mod read;
 mod readers;
 mod schema;
 mod signals;
+mod tell;
 mod write;
 mod writer;
 

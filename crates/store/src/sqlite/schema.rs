@@ -18,6 +18,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("sqlite", 4, "0004_compatibility"),
     migration!("sqlite", 5, "0005_arrears"),
     migration!("sqlite", 6, "0006_coming_back"),
+    migration!("sqlite", 7, "0007_app_events"),
 ];
 
 /// Applies what is missing; answers the names of what it applied.

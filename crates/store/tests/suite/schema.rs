@@ -4,13 +4,14 @@ use crate::on_both;
 use crate::world::{World, keys, rules};
 use relink_store::StoreError;
 
-const ALL: [&str; 6] = [
+const ALL: [&str; 7] = [
     "0001_initial",
     "0002_marks",
     "0003_audit",
     "0004_compatibility",
     "0005_arrears",
     "0006_coming_back",
+    "0007_app_events",
 ];
 
 async fn migrating_twice_applies_once(world: World) {
