@@ -3,25 +3,20 @@
 //! again, under the same id. Each endpoint has a teller of its own, so that a slow one holds up no
 //! other; any number of processes may have one for the same endpoint.
 
+mod listeners;
+
+pub use listeners::{Exchange, Post};
+
 use crate::metrics::{Metrics, TellResult};
 use crate::patience::{Until, jitter, patiently};
-use bytes::Bytes;
 use futures_util::future::join_all;
-use relink_core::Timestamp;
 use relink_core::app_event::{TELL_WITHIN, Told, wait_after};
-use relink_core::app_signature::{SigningSecret, signatures};
 use relink_core::fail_point::{FailPoint, reached};
 use relink_core::id::EndpointId;
 use relink_core::retry::reconnect_wait;
-use relink_http::client::HttpClient;
-use relink_http::header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
-use relink_http::{HeaderMap, Method};
-use relink_queue::Published;
-use relink_queue::rabbitmq::RabbitEvents;
 use relink_store::{DueEvent, Store, StoreError, TryEnd};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -178,85 +173,6 @@ impl Teller {
         match self.store.next_event_in(&self.endpoint).await {
             Ok(Some(wait)) => wait.clamp(Duration::from_millis(1), LONGEST_SLEEP),
             Ok(None) | Err(_) => LONGEST_SLEEP,
-        }
-    }
-}
-
-/// An endpoint that is posted to, in the form of Standard Webhooks.
-pub struct Post {
-    /// Makes the calls: no redirects, [`TELL_WITHIN`] for all of one.
-    pub http: HttpClient,
-    /// Where.
-    pub url: String,
-    /// What signs, every one.
-    pub secrets: Vec<SigningSecret>,
-}
-
-#[async_trait::async_trait]
-impl Listener for Post {
-    async fn tell(&self, event: &DueEvent) -> Answer {
-        let headers = signed(event, &self.secrets, Timestamp::now().as_second());
-        let body = Bytes::copy_from_slice(event.body.as_bytes());
-        match self.http.call_unread(Method::POST, &self.url, headers, body).await {
-            Ok(answer) => {
-                let status = answer.status.as_u16();
-                Answer {
-                    told: Told::by_status(status, answer.retry_after()),
-                    status: Some(status),
-                    why: format!("it answered {status}"),
-                }
-            }
-            Err(error) => Answer {
-                told: Told::NotTaken { wish: None },
-                status: None,
-                why: error.to_string(),
-            },
-        }
-    }
-}
-
-/// The headers of one try, made at `seconds` since 1970.
-fn signed(event: &DueEvent, secrets: &[SigningSecret], seconds: i64) -> HeaderMap {
-    let id = event.event_id.to_string();
-    let signature = signatures(secrets, &id, seconds, &event.body);
-    let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(USER_AGENT, HeaderValue::from_static(concat!("relink/", env!("CARGO_PKG_VERSION"))));
-    let texts = [
-        ("webhook-id", id),
-        ("webhook-timestamp", seconds.to_string()),
-        ("webhook-signature", signature),
-    ];
-    for (name, text) in texts {
-        // UUIDs, digits and base64 are header values.
-        if let Ok(value) = HeaderValue::from_str(&text) {
-            headers.insert(HeaderName::from_static(name), value);
-        }
-    }
-    headers
-}
-
-/// The broker's exchange of events.
-pub struct Exchange(Mutex<RabbitEvents>);
-
-impl Exchange {
-    /// Publishes there.
-    pub fn new(events: RabbitEvents) -> Self {
-        Self(Mutex::new(events))
-    }
-}
-
-#[async_trait::async_trait]
-impl Listener for Exchange {
-    async fn tell(&self, event: &DueEvent) -> Answer {
-        let (kind, id) = (event.kind.as_str(), event.event_id.to_string());
-        match self.0.lock().await.publish(kind, &id, event.body.as_bytes()).await {
-            Published::Stored => Answer { told: Told::Taken, status: None, why: String::new() },
-            Published::NotStored(fault) => Answer {
-                told: Told::NotTaken { wish: None },
-                status: None,
-                why: fault.to_string(),
-            },
         }
     }
 }

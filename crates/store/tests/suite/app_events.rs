@@ -12,7 +12,7 @@ use relink_core::policy::Rules;
 use relink_core::signal::SignalKind;
 use relink_core::visit::Way;
 use relink_store::{
-    AppDeliveryFilter, AppDeliveryRow, DueEvent, OpenCase, Operated, OperatorAct, Proof, Proven,
+    AppDeliveryFilter, AppDeliveryRow, AuditRequest, DueEvent, LATE_AFTER, OpenCase, Operated, OperatorAct, Proof, Proven,
     TELL_LEASE, TryEnd,
 };
 use std::collections::BTreeSet;
@@ -319,7 +319,38 @@ async fn signals_of_one_batch_are_told_like_signals_one_by_one(world: World) {
     assert_eq!(told_of(&world, case).await, ["opened", "repaired"]);
 }
 
+async fn an_audit_is_green_on_what_was_told_and_names_what_is_not_so(world: World) {
+    let world = world.with_rules(listened()).await;
+    let violated = || async {
+        let request = AuditRequest { examples: 3, known_head: None };
+        let found = world.store.audit(&request).await.unwrap().found;
+        let bad = found.into_iter().filter(|found| found.violating > 0);
+        bad.map(|found| (found.check.as_str(), found.examples.concat())).collect::<Vec<_>>()
+    };
+    let (_, id) = world.due_email("acc").await;
+    world.claim().await;
+    let open = world.send(id).await;
+    world.finish(&open, Outcome::Accepted).await;
+    world.apply(world.signal("mended", "acc", SignalKind::Repaired)).await;
+    assert_eq!(violated().await, []);
+    let copies = "INSERT INTO app_events (event_id, kind, case_id, account_ref, at, body)
+         SELECT '0-copy of ' || kind, kind, case_id, account_ref, at, body FROM app_events;
+         INSERT INTO app_deliveries (event_id, endpoint, state, due_at, tries)
+         SELECT event_id, 'app', 'delivered', 0, 1 FROM app_events WHERE event_id LIKE '0-copy%'";
+    world.execute(copies).await;
+    let all = "0-copy of relink.case.notified0-copy of relink.case.opened0-copy of relink.case.repaired";
+    assert_eq!(violated().await, [("app_events", all.to_owned())]);
+    world.execute("DELETE FROM app_events WHERE event_id LIKE '0-copy%'").await;
+    assert_eq!(violated().await, [("app_events", all.to_owned())], "deliveries of nothing");
+    world.execute("DELETE FROM app_deliveries WHERE event_id LIKE '0-copy%'").await;
+    assert_eq!(violated().await, []);
+    world.advance(LATE_AFTER + MINUTE);
+    let late: Vec<_> = violated().await.into_iter().map(|(check, _)| check).collect();
+    assert_eq!(late, ["app_overdue"], "nobody tells");
+}
+
 on_both!(
+    an_audit_is_green_on_what_was_told_and_names_what_is_not_so,
     nothing_is_written_when_nobody_listens,
     a_message_and_a_repair_are_told_once_each,
     every_way_a_case_can_end_is_told,

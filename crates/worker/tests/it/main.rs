@@ -24,4 +24,5 @@ mod reconciling_accounts;
 mod reconciling_faults;
 mod scheduling;
 mod stopping;
+mod telling;
 mod upkeep;

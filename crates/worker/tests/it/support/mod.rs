@@ -1,12 +1,14 @@
 //! Everything the scenarios share: a world to start, a store that fails on command, a queue in
 //! memory, a provider that follows a script.
 
+mod app;
 mod events;
 mod queue;
 mod sender;
 mod store;
 mod world;
 
+pub(crate) use app::{APP_SECRET, App, Reply};
 pub(crate) use events::{Endless, FakeList, event, login_required, missed, refusal};
 pub(crate) use queue::{FakePublisher, FakeQueue, Inlet, Receipt, consumer, delivery};
 pub(crate) use sender::{Act, ScriptedSender};
