@@ -91,7 +91,8 @@ async fn the_whole_loop_from_the_banner() {
     clinic.app_in(&browser).await;
     clinic.breaks().await;
     browser.wait_for("the banner", BANNER).await;
-    let press = "document.querySelector('relink-banner').shadowRoot.querySelector('button').click()";
+    let press =
+        "document.querySelector('relink-banner').shadowRoot.querySelector('button').click()";
     browser.run(press, Vec::new()).await;
     through_the_lightbox(&browser).await;
     clinic.repaired().await;

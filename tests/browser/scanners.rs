@@ -21,7 +21,8 @@ async fn ten_scanners_and_then_a_person() {
             assert_eq!(answer.status.as_u16(), 200);
         }
         scanner.open(&link).await;
-        let submit = "document.querySelector('section:not([hidden]) form[data-does=link]').requestSubmit()";
+        let submit =
+            "document.querySelector('section:not([hidden]) form[data-does=link]').requestSubmit()";
         scanner.run(submit, Vec::new()).await;
         eventually("the scanner's token", || async {
             (clinic.corner.cobalt.minted(ACCOUNT) == visit).then_some(())

@@ -73,7 +73,10 @@ async fn the_long_way(clinic: &Clinic, album: &Album) {
     album.browser.see("html[lang=es] h1").await;
     let found = accessibility(&album.browser).await;
     assert_eq!(found, Vec::<Finding>::new(), "in Spanish");
-    album.browser.picture(&album.folder.join(format!("fresh-es-{}.png", album.screen.name()))).await;
+    album
+        .browser
+        .picture(&album.folder.join(format!("fresh-es-{}.png", album.screen.name())))
+        .await;
 
     album.browser.open(&link).await;
     album.press_sign_in().await;

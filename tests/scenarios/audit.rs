@@ -46,7 +46,7 @@ async fn green_then_tampered_with(engines: Engines) {
     assert_eq!(code, Some(0), "{said}{error}");
     let (code, report) = json(&corner);
     assert_eq!(code, Some(0), "{report}");
-    for id in ["I1", "I3", "I4", "I6", "I7", "I10"] {
+    for id in ["I1", "I3", "I4", "I6", "I7", "I10", "I11"] {
         assert_eq!(result(&report, id), "ok", "{report}");
     }
     let sizes = match engines {

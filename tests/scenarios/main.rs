@@ -8,6 +8,7 @@
     reason = "a scenario fails by panicking"
 )]
 
+mod app_events;
 mod audit;
 mod breaker;
 mod canaries;

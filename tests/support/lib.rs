@@ -14,6 +14,8 @@
 )]
 
 mod api;
+#[path = "../../crates/worker/tests/it/support/app.rs"]
+mod app;
 mod audit;
 mod browser;
 mod cgroup;
@@ -42,6 +44,7 @@ mod stall;
 mod wait;
 
 pub use api::Api;
+pub use app::{APP_SECRET, App, Heard, Reply};
 pub use browser::{Browser, Screen};
 pub use cgroup::{Cgroup, Controller};
 pub use checker::Verdict;

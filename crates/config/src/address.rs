@@ -21,6 +21,8 @@ pub(crate) enum UrlPath {
     Refused,
     /// A path, without query and fragment.
     Allowed,
+    /// The same, and a slash at its end stays: somebody else's router may tell them apart.
+    Exact,
 }
 
 /// An `https` URL, or an `http` one to this machine; no trailing slash.
@@ -138,7 +140,10 @@ fn checked_url(text: &str, allowed: UrlPath) -> Result<String, Fault> {
         return Err(not_a_url("it holds a user name or password"));
     }
     let host = host_of(authority).ok_or_else(|| not_a_url("its host or port is not valid"))?;
-    let path = path.trim_end_matches('/');
+    let path = match allowed {
+        UrlPath::Refused | UrlPath::Allowed => path.trim_end_matches('/'),
+        UrlPath::Exact => path,
+    };
     if path.contains(['?', '#']) {
         return Err(not_a_url("it has a query or a fragment"));
     }

@@ -62,6 +62,20 @@ impl<'a> Ask<'_, '_, 'a> {
         })
     }
 
+    /// A list of single values that may be absent; `absent` stands in for it then.
+    pub(crate) fn optional_list<T>(
+        self,
+        kind: &Kind<T>,
+        absent: impl Iterator<Item = &'static str>,
+    ) -> Option<Vec<T>> {
+        let ask = self.describe(Shape::List(Box::new(kind.shape.clone())), None, false);
+        let absent: Vec<&'static str> = absent.collect();
+        ask.each(&absent, |section, name, written, raw| {
+            let read = kind.read(raw);
+            read.map_err(|fault| section.fault(name, written, fault)).ok()
+        })
+    }
+
     /// Every element of the list through `item`, or of `default` when there is no list.
     pub(crate) fn each<T>(
         self,

@@ -31,6 +31,9 @@ mod schema;
 mod testing;
 
 #[cfg(test)]
+mod app_tests;
+
+#[cfg(test)]
 mod fault_tests;
 
 #[cfg(test)]

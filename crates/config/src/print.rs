@@ -144,6 +144,17 @@ impl Config {
             );
             page.secret("secret");
         }
+        page.table("[app]");
+        page.plain("exchange", self.app.exchange);
+        for webhook in &self.app.webhooks {
+            page.table("[[app.webhooks]]");
+            page.text("id", &webhook.id);
+            page.text("url", &webhook.url);
+            let secrets = vec!["\"***\""; webhook.secrets.len()];
+            page.plain("secrets", format_args!("[{}]", secrets.join(", ")));
+            let events: Vec<String> = webhook.events.iter().map(quoted).collect();
+            page.plain("events", format_args!("[{}]", events.join(", ")));
+        }
         match &self.encryption {
             Encryption::Keys(ring) => {
                 for id in ring.ids() {

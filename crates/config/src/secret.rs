@@ -84,6 +84,25 @@ impl<'a> Ask<'_, '_, 'a> {
         values.map(|values| values.into_iter().flatten().collect())
     }
 
+    /// A list of secrets, at least one.
+    pub(crate) fn secret_list(self, remedy: &str) -> Option<Vec<Secret>> {
+        let shape = Shape::List(Box::new(Shape::Sourced { secret: true }));
+        let ask = self.describe(shape, None, true);
+        if ask.written().is_none() {
+            ask.section.problem(ask.name, Fault::new("is missing", remedy));
+            return None;
+        }
+        let is_empty = |list: &toml::de::DeArray<'_>| list.is_empty();
+        if ask.written().and_then(|list| list.get_ref().as_array()).is_some_and(is_empty) {
+            ask.section.problem(ask.name, Fault::new("is empty", remedy).hidden());
+            return None;
+        }
+        let values = ask.each(&[], |section, name, written, _| {
+            section.resolve_value(name, written?, Privacy::Secret)
+        });
+        values.map(|values| values.into_iter().flatten().collect())
+    }
+
     /// Where the value comes from, without fetching it.
     pub(crate) fn source(self) -> Option<Option<Source>> {
         let ask = self.describe(Shape::Sourced { secret: true }, None, false);

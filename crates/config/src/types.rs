@@ -1,10 +1,12 @@
 //! The checked configuration.
 
 mod access;
+mod app;
 mod channels;
 mod storage;
 
 pub use access::*;
+pub use app::*;
 pub use channels::*;
 pub use storage::*;
 
@@ -41,6 +43,8 @@ pub struct Config {
     pub in_app: InApp,
     /// `[[api.keys]]`
     pub api_keys: Vec<ApiKey>,
+    /// `[app]`
+    pub app: App,
     /// `[encryption]`
     pub encryption: Encryption,
     /// `[policy]`
@@ -61,6 +65,7 @@ impl Config {
             },
             email_on_unknown: self.email.on_unknown,
             sms_on_unknown: self.sms.on_unknown,
+            app: self.app_endpoints(),
         }
     }
 }

@@ -26,6 +26,8 @@ words! {
         BeforeApply = "before_apply",
         /// Dead letters: a worker has replayed one by itself, which is a dead letter still.
         AfterLetterPublish = "after_letter_publish",
+        /// Telling: the app has answered for an event; nothing is on record.
+        AfterTell = "after_tell",
     }
 }
 

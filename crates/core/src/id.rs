@@ -119,6 +119,10 @@ text_id!(
     SubjectId, 200
 );
 text_id!(
+    /// Where the customer's app is told: a configured webhook, or the exchange.
+    EndpointId, 60
+);
+text_id!(
     /// The process that holds a lease: host, process id and a random part.
     WorkerId, 100
 );
@@ -158,6 +162,19 @@ derived_id!(
     /// these four, so that planning twice is inserting once.
     NotificationId, "notification id"
 );
+
+derived_id!(
+    /// One fact told to the customer's app. Derived from the case and the fact, so that no fact is
+    /// ever two events, whoever notices it and however often.
+    AppEventId, "event id"
+);
+
+impl AppEventId {
+    /// The event of the fact `kind` about `of`: the case, or one of its notifications.
+    pub(crate) fn derive(kind: crate::app_event::AppEventKind, of: &impl ToString) -> Self {
+        Self(derive(&["app-event", kind.as_str(), &of.to_string()]))
+    }
+}
 
 impl CaseId {
     /// The case that `event` opens.

@@ -12,6 +12,8 @@ pub mod masked;
 pub mod time;
 
 pub mod account;
+pub mod app_event;
+pub mod app_signature;
 pub mod attempt;
 pub mod case;
 pub mod notification;

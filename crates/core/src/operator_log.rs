@@ -35,6 +35,8 @@ words! {
         WebhookRotate = "webhook_rotate",
         /// Sealed access tokens again with the first key.
         KeysRotate = "keys_rotate",
+        /// Had an event told to the customer's app once more.
+        EventReplay = "event_replay",
     }
 }
 
@@ -53,6 +55,8 @@ words! {
         Webhook = "webhook",
         /// A key of access tokens, by its id.
         Key = "key",
+        /// An event for the customer's app.
+        AppEvent = "app_event",
     }
 }
 
@@ -92,6 +96,12 @@ impl Act {
 
 impl From<NotificationId> for SubjectId {
     fn from(id: NotificationId) -> Self {
+        Self::of_uuid(&id)
+    }
+}
+
+impl From<crate::id::AppEventId> for SubjectId {
+    fn from(id: crate::id::AppEventId) -> Self {
         Self::of_uuid(&id)
     }
 }

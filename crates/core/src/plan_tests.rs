@@ -33,6 +33,7 @@ pub(crate) fn rules() -> Rules {
         channels: EnabledChannels { email: true, sms: true, in_app: true },
         email_on_unknown: OnUnknown::ResendOnce,
         sms_on_unknown: OnUnknown::LookUp,
+        app: Vec::new(),
     }
 }
 

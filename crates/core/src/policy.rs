@@ -1,6 +1,7 @@
 //! When to tell whom over which channel.
 
 use crate::account::{Channel, Role};
+use crate::app_event::Endpoint;
 use crate::id::StepId;
 use serde::Serialize;
 use std::time::Duration;
@@ -76,6 +77,8 @@ pub struct Rules {
     pub email_on_unknown: OnUnknown,
     /// `[sms] on_unknown`.
     pub sms_on_unknown: OnUnknown,
+    /// Where the customer's app is told of its cases; without any, no event is written.
+    pub app: Vec<Endpoint>,
 }
 
 impl Rules {

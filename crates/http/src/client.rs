@@ -125,6 +125,30 @@ impl HttpClient {
             .map_err(|_| CallError::NoAnswer(format!("nothing within {:?}", self.limits.total)))?
     }
 
+    /// Makes one call of which only the status and the headers count: the answer's body is not
+    /// read, however long it is.
+    ///
+    /// # Errors
+    /// As [`Self::call`], never [`CallError::BadAnswer`].
+    pub async fn call_unread(
+        &self,
+        method: Method,
+        url: &str,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Answer, CallError> {
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = method;
+        *request.uri_mut() = absolute(url)?;
+        *request.headers_mut() = headers;
+        let response = tokio::time::timeout(self.limits.total, self.inner.request(request))
+            .await
+            .map_err(|_| CallError::NoAnswer(format!("nothing within {:?}", self.limits.total)))?
+            .map_err(|error| describe(&error))?;
+        let (parts, _unread) = response.into_parts();
+        Ok(Answer { status: parts.status, headers: parts.headers, body: Bytes::new() })
+    }
+
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, CallError> {
         let response = self.inner.request(request).await.map_err(|error| describe(&error))?;
         let (parts, incoming) = response.into_parts();

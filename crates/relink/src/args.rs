@@ -77,6 +77,9 @@ pub(crate) enum Command {
     /// What could not be processed or needs an operator.
     #[command(subcommand)]
     Dead(Dead),
+    /// What the customer's app is told of its cases.
+    #[command(subcommand)]
+    Events(Events),
     /// Webhooks that failed their signature: a wrong secret can be put right.
     #[command(subcommand)]
     Quarantine(Quarantine),
@@ -107,6 +110,8 @@ pub(crate) enum Duty {
     Upkeep,
     /// Cobalt is asked for events that no webhook brought.
     Reconcile,
+    /// The customer's app is told what happens to its cases.
+    Tell,
 }
 
 #[derive(Debug, clap::Args)]
@@ -254,6 +259,32 @@ pub(crate) enum Dead {
     Discard {
         /// Its id, as listed.
         id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Events {
+    /// Events and how far they have got at each endpoint, newest first.
+    List {
+        /// Only what was given up.
+        #[arg(long)]
+        failed: bool,
+        /// As JSON; the same as --output json.
+        #[arg(long)]
+        json: bool,
+        /// At most this many.
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+    },
+    /// Tells of an event once more, under the same id: the endpoints that it was given up for; where
+    /// there are none, every one that has it.
+    Replay {
+        /// Its id, as listed.
+        #[arg(required_unless_present = "all_failed", conflicts_with = "all_failed")]
+        id: Option<String>,
+        /// Everything that was given up.
+        #[arg(long)]
+        all_failed: bool,
     },
 }
 

@@ -64,6 +64,7 @@ async fn run(args: Args, ports: ports::Ports) -> Result<(), Failure> {
         Command::Attempts(what) => command::attempts::run(&common, what).await,
         Command::Audit(what) => command::audit::run(&common, &what).await,
         Command::Dead(what) => command::dead::run(&common, what).await,
+        Command::Events(what) => command::events::run(&common, what).await,
         Command::Quarantine(what) => command::quarantine::run(&common, what).await,
         Command::Reconcile(what) => command::reconcile::run(&common, what).await,
         Command::Webhook(what) => command::webhook::run(&common, what).await,

@@ -4,6 +4,8 @@ use crate::args::Common;
 use crate::failure::Failure;
 use relink_cobalt::CobaltClient;
 use relink_config::{Config, Encryption, ProcessEnv, ProcessRole, Queue as QueueConfig, SpoolKey};
+use relink_core::app_event::{EXCHANGE, TELL_WITHIN};
+use relink_core::id::EndpointId;
 use relink_core::seal::{KeyRing, SealKey};
 use relink_email::EmailSender;
 use relink_http::client::{HttpClient, Limits};
@@ -16,6 +18,7 @@ use relink_receiver::quarantine::{self, Folder, Quarantine};
 use relink_sms::SmsSender;
 use relink_store::{Clock, Store};
 use relink_worker::outcomes::Outcomes;
+use relink_worker::tell::{CALLS_AT_ONCE, Exchange, Listener, Post};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -184,6 +187,27 @@ pub(crate) fn cobalt_if_configured(config: &Config) -> Result<Option<CobaltClien
         "cobalt.client_id and cobalt.client_secret are not set: nobody can be handed to Link, and no repair is noticed"
     );
     Ok(None)
+}
+
+/// Who is told what happens to cases, and how many calls each takes at once.
+pub(crate) fn listeners(
+    config: &Config,
+    queue: &OpenQueue,
+) -> Result<Vec<(EndpointId, Arc<dyn Listener>, usize)>, Failure> {
+    let limits = Limits { total: TELL_WITHIN, ..Limits::default() };
+    let mut listeners: Vec<(EndpointId, Arc<dyn Listener>, usize)> = Vec::new();
+    for webhook in &config.app.webhooks {
+        let http = HttpClient::new(limits)
+            .map_err(|error| Failure::failed(crate::failure::chain(&error)))?;
+        let listener = Post { http, url: webhook.url.clone(), secrets: webhook.secrets.clone() };
+        listeners.push((webhook.id.clone(), Arc::new(listener), CALLS_AT_ONCE));
+    }
+    if let (true, OpenQueue::Rabbit(queue)) = (config.tells_exchange(), queue) {
+        let id = EndpointId::parse(EXCHANGE)
+            .map_err(|error| Failure::failed(crate::failure::chain(&error)))?;
+        listeners.push((id, Arc::new(Exchange::new(queue.events())), 1));
+    }
+    Ok(listeners)
 }
 
 /// What sends email.

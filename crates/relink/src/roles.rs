@@ -16,7 +16,7 @@ pub(crate) struct Roles {
     pub(crate) web: bool,
 }
 
-const DUTIES: [Duty; 7] = [
+const DUTIES: [Duty; 8] = [
     Duty::Plan,
     Duty::Schedule,
     Duty::Email,
@@ -24,6 +24,7 @@ const DUTIES: [Duty; 7] = [
     Duty::InApp,
     Duty::Upkeep,
     Duty::Reconcile,
+    Duty::Tell,
 ];
 
 impl Roles {
@@ -69,6 +70,11 @@ impl Roles {
         if self.duties == [Duty::Reconcile] && !config.cobalt.reconciles() {
             return Err(Failure::config(
                 "nothing to do: cobalt.reconcile_every is \"0s\", or cobalt.client_id and cobalt.client_secret are not set",
+            ));
+        }
+        if self.duties == [Duty::Tell] && config.rules().app.is_empty() {
+            return Err(Failure::config(
+                "nothing to do: there are no [[app.webhooks]], and app.exchange is false",
             ));
         }
         let stop = stop::on_signal()?;

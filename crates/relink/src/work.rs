@@ -27,6 +27,7 @@ use relink_worker::probe::Prober;
 use relink_worker::recheck::Rechecker;
 use relink_worker::reconcile::{Pace, Reconciler, Tally};
 use relink_worker::schedule::Scheduler;
+use relink_worker::tell::Teller;
 use relink_worker::time_zones::TimeZones;
 use relink_worker::upkeep::Upkeep;
 use std::sync::Arc;
@@ -100,6 +101,9 @@ impl Work<'_> {
         self.send(roles, &metrics, prober.clone(), tasks)?;
         if roles.has(Duty::Reconcile) {
             self.reconcile(&metrics, &planned, tasks)?;
+        }
+        if roles.has(Duty::Tell) {
+            self.tell(&metrics, tasks)?;
         }
         if roles.has(Duty::Upkeep) {
             let upkeep = Upkeep { store: Arc::clone(store), queue, metrics: metrics.clone() };
@@ -181,6 +185,22 @@ impl Work<'_> {
         };
         let stop = self.stop.clone();
         self.once_free(tasks, async move { reconciler.run(stop).await });
+        Ok(())
+    }
+
+    /// One teller for each endpoint of the customer's app: a slow one holds up no other.
+    fn tell(&self, metrics: &relink_worker::Metrics, tasks: &mut Tasks) -> Result<(), Failure> {
+        for (endpoint, listener, at_once) in parts::listeners(self.config, self.queue)? {
+            let teller = Teller {
+                store: Arc::clone(self.store),
+                metrics: metrics.clone(),
+                endpoint,
+                listener,
+                at_once,
+            };
+            let stop = self.stop.clone();
+            self.once_free(tasks, async move { teller.run(stop).await });
+        }
         Ok(())
     }
 

@@ -43,6 +43,10 @@ pub enum StoreCheck {
     AfterEnd,
     /// Nothing waits without anybody at it.
     Overdue,
+    /// One fact is one event for the customer's app, and nothing is told but what happened.
+    AppEvents,
+    /// What the customer's app is to be told is told in its time.
+    AppOverdue,
 }
 
 impl StoreCheck {
@@ -60,6 +64,8 @@ impl StoreCheck {
             Self::AfterClose => "after_close",
             Self::AfterEnd => "after_end",
             Self::Overdue => "overdue",
+            Self::AppEvents => "app_events",
+            Self::AppOverdue => "app_overdue",
         }
     }
 
@@ -71,7 +77,8 @@ impl StoreCheck {
             Self::Sent | Self::Intents => "I4",
             Self::Numbers | Self::Guards | Self::OperatorLog => "I6",
             Self::AfterClose | Self::AfterEnd => "I7",
-            Self::Overdue => "I10",
+            Self::Overdue | Self::AppOverdue => "I10",
+            Self::AppEvents => "I11",
         }
     }
 }
@@ -136,6 +143,8 @@ macro_rules! statements {
             (StoreCheck::AfterClose, statements!(@ $backend, "after_close")),
             (StoreCheck::AfterEnd, statements!(@ $backend, "after_end")),
             (StoreCheck::Overdue, statements!(@ $backend, "overdue")),
+            (StoreCheck::AppEvents, statements!(@ $backend, "app_events")),
+            (StoreCheck::AppOverdue, statements!(@ $backend, "app_overdue")),
         ]
     };
     (@ $backend:literal, $name:literal) => {

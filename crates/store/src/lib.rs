@@ -9,6 +9,7 @@
 //! Writes that many tasks make at once take batches; [`Grouped`] collects concurrent callers
 //! into them, so that they share one commit.
 
+mod app_events;
 mod audit;
 mod coming_back;
 mod deliver;
@@ -34,6 +35,9 @@ mod sqlite;
 #[cfg(test)]
 mod simulation;
 
+pub use app_events::{
+    AppDeliveryFilter, AppDeliveryRow, AppEventStore, Backlog, DueEvent, TELL_LEASE, TryEnd,
+};
 pub use audit::{
     AuditRequest, AuditStore, Audited, Found, LATE_AFTER, StoreCheck, UNCLAIMED_AFTER,
 };

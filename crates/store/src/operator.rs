@@ -2,7 +2,7 @@
 //! transaction: there is none without the other.
 
 use crate::StoreError;
-use relink_core::id::{AccountRef, CaseId, NotificationId, OperatorId};
+use relink_core::id::{AccountRef, AppEventId, CaseId, NotificationId, OperatorId};
 use relink_core::operator_log::{Act, Entry, Head};
 
 /// Something an operator wants done in the store.
@@ -19,6 +19,9 @@ pub enum OperatorAct {
     /// Plan a dead notification again, under a step of its own and due now. The gate still has
     /// its say.
     Replay(NotificationId),
+    /// Tell the customer's app of an event once more, under the same id: the endpoints that it was
+    /// given up for; where there are none, every one that has it.
+    ReplayEvent(AppEventId),
 }
 
 /// What became of it.

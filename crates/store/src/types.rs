@@ -1,8 +1,8 @@
 //! The interface that both databases keep, and the rows that come out of it.
 
 use crate::{
-    AuditStore, ComingBackStore, DeliveryStore, FeedStore, KeyStore, MarkStore, OperatorStore,
-    PutOffStore, StoreError, TimeZoneStore,
+    AppEventStore, AuditStore, ComingBackStore, DeliveryStore, FeedStore, KeyStore, MarkStore,
+    OperatorStore, PutOffStore, StoreError, TimeZoneStore,
 };
 use relink_core::Timestamp;
 use relink_core::account::{Account, AccountUpsert, Channel};
@@ -365,6 +365,7 @@ pub trait Store:
     + FeedStore
     + PutOffStore
     + TimeZoneStore
+    + AppEventStore
 {
     /// Brings the schema up to this release. Safe to call from several processes at once.
     /// Answers the versions applied now.

@@ -12,12 +12,14 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use relink_core::Timestamp;
 use relink_core::account::Channel;
+use relink_core::app_event::AppEventKind;
 use relink_core::attempt::{OutcomeKind, Reason};
-use relink_core::id::StepId;
+use relink_core::id::{EndpointId, StepId};
 use relink_core::notification::NotificationState;
 use relink_core::plan::SignalResult;
 use relink_core::signal::SignalKind;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct SignalLabels {
@@ -55,6 +57,31 @@ struct RoundLabels {
     result: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AppEventLabels {
+    event: &'static str,
+    endpoint: String,
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EndpointLabels {
+    endpoint: String,
+}
+
+/// How a try to tell the customer's app ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TellResult {
+    /// The endpoint took it.
+    Delivered,
+    /// It is tried again.
+    Retried,
+    /// It was tried often enough.
+    GivenUp,
+    /// The endpoint wants no more.
+    Gone,
+}
+
 /// How a comparison with Cobalt's list ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RoundResult {
@@ -89,6 +116,9 @@ pub struct Metrics {
     rounds: Family<RoundLabels, Counter>,
     round_reached: Gauge,
     round_set_aside: Gauge,
+    app_events: Family<AppEventLabels, Counter>,
+    app_pending: Family<EndpointLabels, Gauge>,
+    app_oldest: Family<EndpointLabels, Gauge>,
 }
 
 impl Metrics {
@@ -119,11 +149,15 @@ impl Metrics {
             rounds: Family::default(),
             round_reached: Gauge::default(),
             round_set_aside: Gauge::default(),
+            app_events: Family::default(),
+            app_pending: Family::default(),
+            app_oldest: Family::default(),
         };
         let it = &metrics;
         it.register_reconcile(registry);
         it.register_outcomes(registry);
         it.register_queue(registry);
+        it.register_app(registry);
         registry.register(
             "relink_signals_applied",
             "Signals the planner applied, by what became of them",
@@ -168,6 +202,43 @@ impl Metrics {
             "Due notifications that could not be published and were given back",
             self.republished.clone(),
         );
+    }
+
+    fn register_app(&self, registry: &mut Registry) {
+        registry.register(
+            "relink_app_events",
+            "Tries to tell the customer's app of an event, by how they ended",
+            self.app_events.clone(),
+        );
+        registry.register(
+            "relink_app_deliveries_pending",
+            "Events that an endpoint of the customer's app has not taken yet",
+            self.app_pending.clone(),
+        );
+        registry.register(
+            "relink_app_delivery_oldest_seconds",
+            "Age of the oldest event that an endpoint has not taken yet; 0 when it has all",
+            self.app_oldest.clone(),
+        );
+    }
+
+    pub(crate) fn app_event(&self, kind: AppEventKind, endpoint: &EndpointId, result: TellResult) {
+        let result = match result {
+            TellResult::Delivered => "delivered",
+            TellResult::Retried => "retried",
+            TellResult::GivenUp => "given_up",
+            TellResult::Gone => "gone",
+        };
+        let endpoint = endpoint.to_string();
+        let labels = AppEventLabels { event: kind.as_str(), endpoint, result };
+        self.app_events.get_or_create(&labels).inc();
+    }
+
+    pub(crate) fn app_backlog(&self, endpoint: &EndpointId, pending: u64, oldest: Duration) {
+        let labels = EndpointLabels { endpoint: endpoint.to_string() };
+        let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        self.app_pending.get_or_create(&labels).set(gauge(pending));
+        self.app_oldest.get_or_create(&labels).set(gauge(oldest.as_secs()));
     }
 
     fn register_outcomes(&self, registry: &mut Registry) {

@@ -1,4 +1,5 @@
-//! What has to be done now and then: expired cases end, gauges are refreshed. Safe to run in
+//! What has to be done now and then: expired cases end, events that the customer's app has had for
+//! long are forgotten, gauges are refreshed. Safe to run in
 //! every worker.
 
 use crate::metrics::Metrics;
@@ -53,6 +54,7 @@ impl Upkeep {
                 break;
             }
         }
+        while self.store.forget_events(BATCH).await? == BATCH {}
         let stats = self.store.stats().await?;
         let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         self.metrics.cases_open.set(gauge(stats.cases_open));

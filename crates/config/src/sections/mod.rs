@@ -3,6 +3,7 @@
 //! as unknown, and would be missing from the schema.
 
 mod access;
+mod app;
 mod channels;
 mod cobalt;
 mod policy;
@@ -59,6 +60,7 @@ fn read(top: &mut Section<'_, '_>, holds: Holds) -> Option<Config> {
     let sms = top.section("sms", channels::sms);
     let in_app = top.section("in_app", channels::in_app);
     let api_keys = top.section("api", access::api);
+    let app = top.section("app", |s| app::app(s, queue.as_ref()));
     let encryption = top.section("encryption", |s| match holds {
         Holds::Everything => access::encryption(s, store.as_ref(), &data_dir),
         Holds::NoStore => access::no_encryption(s),
@@ -88,6 +90,7 @@ fn read(top: &mut Section<'_, '_>, holds: Holds) -> Option<Config> {
         sms: sms?,
         in_app: in_app?,
         api_keys: api_keys?,
+        app: app?,
         encryption: encryption?,
         policy: policy?,
         log: log?,

@@ -157,8 +157,8 @@ impl Link {
     /// Declares everything: targets of dead letters before their sources.
     pub(crate) async fn declare(&self) -> Result<(), QueueError> {
         let topology = &self.topology;
-        self.exchange(&topology.dead_exchange()).await?;
-        self.exchange(&topology.exchange()).await?;
+        self.exchange(&topology.dead_exchange(), ExchangeKind::Direct).await?;
+        self.exchange(&topology.exchange(), ExchangeKind::Direct).await?;
         let dead = topology.dead_queue();
         self.queue(&dead, topology.dead_arguments()).await?;
         for topic in Topic::ALL.iter().copied() {
@@ -196,9 +196,14 @@ impl Link {
         within(&self.place, RPC, deleted).await.map(drop)
     }
 
-    async fn exchange(&self, name: &str) -> Result<(), QueueError> {
+    /// Declares the exchange of events.
+    pub(crate) async fn declare_events(&self) -> Result<(), QueueError> {
+        self.exchange(&self.topology.events_exchange(), ExchangeKind::Topic).await
+    }
+
+    async fn exchange(&self, name: &str, kind: ExchangeKind) -> Result<(), QueueError> {
         let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
-        let (kind, none) = (ExchangeKind::Direct, FieldTable::default());
+        let none = FieldTable::default();
         let declared = self.channel.exchange_declare(name.into(), kind, options, none);
         within(&self.place, RPC, declared).await
     }

@@ -9,6 +9,7 @@ mod consume;
 mod control;
 mod dead;
 mod envelope;
+mod events;
 mod link;
 mod on_the_way;
 mod owner;
@@ -27,6 +28,7 @@ use relink_config::RabbitMq;
 use relink_core::wire::Topic;
 use std::sync::Arc;
 
+pub use events::RabbitEvents;
 pub use ownership::{GHOST, Ownership};
 
 /// A broker, or a cluster of them. Connects lazily.
@@ -58,6 +60,11 @@ impl RabbitQueue {
     /// The dead letters, for whoever replays some of them without an operator.
     pub fn auto_replay(&self) -> Box<dyn AutoReplay> {
         Box::new(self.letters())
+    }
+
+    /// Publishes events for the customer's own consumers.
+    pub fn events(&self) -> RabbitEvents {
+        RabbitEvents::new(Arc::clone(&self.dialer))
     }
 
     fn letters(&self) -> RabbitDeadLetters {

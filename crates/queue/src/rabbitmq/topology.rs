@@ -37,6 +37,12 @@ impl Topology {
         format!("{}.dead", self.prefix)
     }
 
+    /// Where the customer's consumers hear of cases: topic, durable, keys are the types of events.
+    /// Nothing of ours is bound to it, so it is declared only by whoever publishes there.
+    pub(crate) fn events_exchange(&self) -> String {
+        format!("{}.events", self.prefix)
+    }
+
     /// The queue of a topic.
     pub(crate) fn queue(&self, topic: Topic) -> String {
         format!("{}.{topic}", self.prefix)

@@ -12,7 +12,7 @@ use relink_store::{AuditRequest, Audited, Found};
 use serde::Serialize;
 
 /// Each invariant and what it says. The last three show only while the system runs.
-const INVARIANTS: [(&str, &str); 10] = [
+const INVARIANTS: [(&str, &str); 11] = [
     ("I1", "every applied signal and every notification of a closed case has one recorded end"),
     ("I3", "no notification was accepted more often than once and once more for each doubt"),
     ("I4", "every outcome has its intent before it, and everything sent was accepted"),
@@ -20,6 +20,7 @@ const INVARIANTS: [(&str, &str); 10] = [
     ("I7", "nothing was begun after its case closed or expired, or after it was called off"),
     ("I9", "spool and queue are below their limits"),
     ("I10", "nothing waits without anybody at it"),
+    ("I11", "the customer's app is told of one fact in one event, and of nothing but facts"),
     ("I2", "no 2xx without a record on the disk or a confirm"),
     ("I5", "every webhook is answered in time, or refused"),
     ("I8", "no token, address or message text where it does not belong"),

@@ -8,6 +8,7 @@ pub(crate) mod check;
 pub(crate) mod config;
 pub(crate) mod dead;
 pub(crate) mod demo;
+pub(crate) mod events;
 pub(crate) mod keys;
 pub(crate) mod migrate;
 pub(crate) mod operator;

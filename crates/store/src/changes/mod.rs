@@ -5,6 +5,7 @@
 //! rule of the store can be tested without either.
 
 mod account;
+mod app_events;
 mod begin;
 mod case;
 mod coming_back;
@@ -17,6 +18,7 @@ mod settle;
 mod signal;
 
 pub(crate) use account::{PutSnapshot, Sealed, put_account_changes};
+pub(crate) use app_events::{AppEventWrite, Around, Concerned, app_events, concerned};
 pub(crate) use begin::{BeginSnapshot, begin_changes};
 pub(crate) use case::{close_changes, hold_changes};
 pub(crate) use coming_back::{proven_changes, visit_changes};
@@ -73,6 +75,8 @@ pub(crate) struct Writes {
     pub(crate) visits: Vec<VisitWrite>,
     /// Insert or replace: Cobalt is asked for the case at this moment, as for the first time.
     pub(crate) rechecks: Vec<(CaseId, Timestamp)>,
+    /// Insert what is not there, last of all: what the rest comes to ([`app_events`]).
+    pub(crate) app_events: Vec<AppEventWrite>,
 }
 
 /// An account to insert or replace.
@@ -147,6 +151,7 @@ impl Writes {
             operator_log,
             visits,
             rechecks,
+            app_events,
         } = more;
         self.accounts.extend(accounts);
         self.deleted_accounts.extend(deleted_accounts);
@@ -163,6 +168,7 @@ impl Writes {
         self.operator_log.extend(operator_log);
         self.visits.extend(visits);
         self.rechecks.extend(rechecks);
+        self.app_events.extend(app_events);
     }
 
     fn plan(&mut self, case_id: CaseId, plan: Plan, now: Timestamp) {

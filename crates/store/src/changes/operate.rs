@@ -21,6 +21,7 @@ pub(crate) fn act_of(operator: &OperatorId, act: &OperatorAct) -> Result<Act, In
             let subject = SubjectId::parse(account.as_str())?;
             (Action::AccountDelete, SubjectKind::Account, subject)
         }
+        OperatorAct::ReplayEvent(id) => (Action::EventReplay, SubjectKind::AppEvent, (*id).into()),
         OperatorAct::Replay(id) => (Action::DeadReplay, SubjectKind::Notification, (*id).into()),
     };
     Ok(Act::new(operator, action, kind, subject))

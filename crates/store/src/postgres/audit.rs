@@ -9,7 +9,7 @@ use crate::{AuditRequest, AuditStore, StoreError};
 use relink_core::operator_log::Chain;
 use std::time::Duration;
 
-const CHECKS: [(StoreCheck, &str); 9] = statements!("postgres");
+const CHECKS: [(StoreCheck, &str); 11] = statements!("postgres");
 
 const GUARDS: [&str; 5] = [
     "attempts_delete",

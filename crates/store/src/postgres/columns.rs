@@ -3,8 +3,9 @@
 
 use super::transaction::Query;
 use crate::rows::{
-    AccountColumns, AttemptColumns, CaseColumns, ContactColumns, KnownColumns, LogColumns,
-    NonSendColumns, NotificationColumns, SignalColumns, VisitColumns,
+    AccountColumns, AppDeliveryColumns, AppEventColumns, AttemptColumns, CaseColumns,
+    ContactColumns, DueEventColumns, KnownColumns, LogColumns, NonSendColumns, NotificationColumns,
+    SignalColumns, VisitColumns,
 };
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Row};
@@ -243,5 +244,41 @@ columns! {
     VisitArrays of VisitColumns {
         case_id: String, notification_id: Option<String>, at: i64, step: String, way: String,
         visitor: String,
+    }
+}
+arrays! {
+    /// Arrays of `app_events`.
+    AppEventArrays of AppEventColumns {
+        event_id: String, kind: String, case_id: String, account_ref: String, at: i64, body: String,
+    }
+}
+
+impl FromRow for DueEventColumns {
+    fn from_row(row: &Row) -> Result<Self, Error> {
+        Ok(Self {
+            event_id: row.try_get("event_id")?,
+            endpoint: row.try_get("endpoint")?,
+            kind: row.try_get("kind")?,
+            body: row.try_get("body")?,
+            tries: row.try_get("tries")?,
+            lease: row.try_get("lease")?,
+        })
+    }
+}
+
+impl FromRow for AppDeliveryColumns {
+    fn from_row(row: &Row) -> Result<Self, Error> {
+        Ok(Self {
+            event_id: row.try_get("event_id")?,
+            kind: row.try_get("kind")?,
+            case_id: row.try_get("case_id")?,
+            account_ref: row.try_get("account_ref")?,
+            at: row.try_get("at")?,
+            endpoint: row.try_get("endpoint")?,
+            state: row.try_get("state")?,
+            tries: row.try_get("tries")?,
+            last_status: row.try_get("last_status")?,
+            last_at: row.try_get("last_at")?,
+        })
     }
 }

@@ -22,6 +22,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("postgres", 5, "0005_arrears"),
     migration!("postgres", 6, "0006_coming_back"),
     migration!("postgres", 7, "0007_zones_wanted"),
+    migration!("postgres", 8, "0008_app_events"),
 ];
 
 /// Applies what is missing; answers the names applied now.

@@ -34,6 +34,7 @@ mod operate;
 mod put_off;
 mod read;
 mod signals;
+mod tell;
 mod time_zones;
 mod transaction;
 mod writes;

@@ -11,8 +11,9 @@ use crate::rows::no_case;
 use crate::{OpenCase, Operated, OperatorAct, OperatorStore, StoreError};
 use relink_core::Timestamp;
 use relink_core::case::CloseReason;
-use relink_core::id::{NotificationId, OperatorId};
+use relink_core::id::{AppEventId, NotificationId, OperatorId};
 use relink_core::operator_log::{Act, Entry, Head};
+use relink_core::time::to_millis;
 
 #[async_trait::async_trait]
 impl OperatorStore for PostgresStore {
@@ -58,6 +59,7 @@ async fn operate(
             (Replay::Plan(planned, writes), now) => (Some((*writes, now)), Some(planned)),
             (Replay::Not(why), _) => return Ok(why),
         },
+        OperatorAct::ReplayEvent(id) => (replay_event(tx, *id).await?, None),
     };
     let Some((writes, now)) = changes else { return Ok(Operated::NothingToDo) };
     let mut act = act_of(operator, act).map_err(|error| StoreError::Refused(error.to_string()))?;
@@ -87,6 +89,18 @@ async fn replay(tx: &Transaction, id: NotificationId) -> Result<(Replay, Timesta
     let replayed = replayed.first().map(|row| row.try_get("replayed")).transpose()?;
     let snapshot = ReplaySnapshot { notification, case, replayed: replayed.unwrap_or(false) };
     Ok((replay_changes(&snapshot, now), now))
+}
+
+/// Has an event told once more; nothing else is to be written.
+async fn replay_event(
+    tx: &Transaction,
+    id: AppEventId,
+) -> Result<Option<(Writes, Timestamp)>, Failure> {
+    let [now] = tx.begin([NOW]).await?;
+    let now = tx.now(&now)?;
+    let (id, due) = (id.to_string(), to_millis(now));
+    let [revived] = tx.execute([query(sql!("replay_event"), &[&id, &due])]).await?;
+    Ok((!revived.is_empty()).then(|| (Writes::default(), now)))
 }
 
 async fn record(tx: &Transaction, act: &Act) -> Result<Head, Failure> {

@@ -211,6 +211,15 @@ impl Transaction {
         self.pipeline(&queries, &statements).await
     }
 
+    /// Runs any number of statements in one round trip, inside the transaction.
+    pub(super) async fn execute_all(
+        &self,
+        queries: &[Query<'_>],
+    ) -> Result<Vec<Vec<Row>>, Failure> {
+        let statements = self.prepare(queries).await?;
+        self.pipeline_all(queries, &statements).await
+    }
+
     /// Writes and commits, in one round trip. When one write fails the server turns the
     /// `COMMIT` behind it into a rollback. A write with nothing to write may be left out.
     pub(super) async fn commit(&self, writes: &[Query<'_>]) -> Result<Vec<Vec<Row>>, Failure> {

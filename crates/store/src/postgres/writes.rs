@@ -1,27 +1,58 @@
 //! Writes of a whole batch, each list with one statement, all on their way at once.
 
 use super::columns::{
-    AccountArrays, AccountPutColumns, AttemptArrays, CaseArrays, ContactArrays, FinishArrays,
-    FinishColumns, LinkArrays, LinkColumns, LogArrays, NonSendArrays, NotificationArrays,
-    ResolutionArrays, ResolutionColumns, SignalArrays, VisitArrays,
+    AccountArrays, AccountPutColumns, AppEventArrays, AttemptArrays, CaseArrays, ContactArrays,
+    FinishArrays, FinishColumns, LinkArrays, LinkColumns, LogArrays, NonSendArrays,
+    NotificationArrays, ResolutionArrays, ResolutionColumns, SignalArrays, VisitArrays,
 };
 use super::error::Failure;
 use super::limit;
+use super::tell::{Keys, around};
 use super::transaction::{Query, Transaction, query};
-use crate::changes::{AccountWrite, AttemptFinish, AttemptResolution, LinkWrite, Writes};
+use crate::changes::{
+    AccountWrite, AppEventWrite, AttemptFinish, AttemptResolution, Concerned, LinkWrite, Writes,
+    app_events, concerned,
+};
 use crate::rows::{
-    AttemptColumns, CaseColumns, ContactColumns, LogColumns, NonSendColumns, NotificationColumns,
-    SignalColumns, StoredNotification, VisitColumns,
+    AppEventColumns, AttemptColumns, CaseColumns, ContactColumns, LogColumns, NonSendColumns,
+    NotificationColumns, SignalColumns, StoredNotification, VisitColumns,
 };
 use relink_core::time::to_millis;
 use relink_core::visit::MAX_VISITS;
 use std::collections::BTreeMap;
 
-/// Writes all of it and commits, in one round trip.
+/// Writes all of it and commits, in one round trip; in one more, when there is something that the
+/// customer's app is to be told of.
 pub(super) async fn commit(tx: &Transaction, writes: Writes) -> Result<(), Failure> {
-    let rows = Rows::from(one_row_each(writes));
+    let mut writes = one_row_each(writes);
+    let events = match concerned(&writes, &tx.rules().app) {
+        None => Vec::new(),
+        Some(concerned) => {
+            let events = write_and_look(tx, &writes, &concerned).await?;
+            writes = Writes::default();
+            events
+        }
+    };
+    let rows = Rows::from(Writes { app_events: events, ..writes });
     tx.commit(&rows.queries()).await?;
     Ok(())
+}
+
+/// Writes all of it without committing; answers the events it comes to.
+async fn write_and_look(
+    tx: &Transaction,
+    writes: &Writes,
+    concerned: &Concerned,
+) -> Result<Vec<AppEventWrite>, Failure> {
+    let (keys, rows) = (Keys::of(concerned), Rows::from(writes.clone()));
+    let before = std::iter::once(keys.before());
+    let queries: Vec<Query<'_>> = before.chain(rows.queries()).chain(keys.after()).collect();
+    let answers = tx.execute_all(&queries).await?;
+    let (Some(owners), [.., cases, states, now]) = (answers.first(), answers.as_slice()) else {
+        return Ok(Vec::new());
+    };
+    let (around, now) = (around(owners, cases, states)?, tx.now(now)?);
+    Ok(app_events(writes, &around, &tx.rules().app, now))
 }
 
 /// Requests of one batch may have written to the same row one after the other: what counts is
@@ -81,10 +112,19 @@ struct Rows {
     most_visits: i64,
     recheck_cases: Vec<String>,
     recheck_at: Vec<i64>,
+    app_events: AppEventArrays,
+    told: Vec<String>,
+    told_to: Vec<String>,
+    told_at: Vec<i64>,
 }
 
 impl From<Writes> for Rows {
     fn from(w: Writes) -> Self {
+        let told = || {
+            w.app_events
+                .iter()
+                .flat_map(|write| write.endpoints.iter().map(move |to| (&write.event, to)))
+        };
         Self {
             replaced: w.accounts.iter().map(|put| put.account.account_ref.to_string()).collect(),
             contacts: w.accounts.iter().flat_map(|put| ContactColumns::of(&put.account)).collect(),
@@ -112,6 +152,10 @@ impl From<Writes> for Rows {
             most_visits: limit(MAX_VISITS),
             recheck_cases: w.rechecks.iter().map(|(id, _)| id.to_string()).collect(),
             recheck_at: w.rechecks.iter().map(|(_, at)| to_millis(*at)).collect(),
+            app_events: w.app_events.iter().map(AppEventColumns::from).collect(),
+            told: told().map(|(event, _)| event.id.to_string()).collect(),
+            told_to: told().map(|(_, to)| to.to_string()).collect(),
+            told_at: told().map(|(event, _)| to_millis(event.at)).collect(),
         }
     }
 }
@@ -139,6 +183,8 @@ impl Rows {
             self.operator_log.query(sql!("insert_operator_log"), &[]),
             self.visits.query(sql!("insert_visits"), &[&self.always, &self.most_visits]),
             self.rechecks(),
+            self.app_events
+                .query(sql!("insert_app_events"), &[&self.told, &self.told_to, &self.told_at]),
         ]
         .into_iter()
         .flatten()

@@ -3,6 +3,7 @@
 //! never guessed, and never repeated if it could be an address.
 
 mod account;
+mod app_event;
 mod attempt;
 mod case;
 mod notification;
@@ -11,6 +12,7 @@ mod signal;
 mod visit;
 
 pub(crate) use account::{AccountColumns, ContactColumns, ZoneColumns};
+pub(crate) use app_event::{AppDeliveryColumns, AppEventColumns, DueEventColumns, backlog};
 pub(crate) use attempt::AttemptColumns;
 pub(crate) use case::{CaseColumns, NonSendColumns, StoredCase};
 pub(crate) use notification::{NotificationColumns, StoredNotification};

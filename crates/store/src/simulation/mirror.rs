@@ -1,20 +1,23 @@
 //! The rows in memory mean what SQLite makes of them: every operation of a run is done again in
-//! a real store, which must give the same answers and end with the same rows.
+//! a real store, which must give the same answers and end with the same rows. Events for the customer's app are the
+//! store's alone: the rows in memory say which there have to be.
 
 use super::courier::spoken;
 use super::ledger::Ledger;
 use super::people;
 use super::run::{Start, recorded};
 use crate::{
-    AccountStore, Applied, AttemptRow, BeginRequest, CaseFilter, CaseStore, Clock, ComingBackStore,
-    DeliveryStore, DueStore, FinishRequest, Finished, LookUpRequest, NonSendRow, OpenCase,
-    Operated, OperatorAct, OperatorStore, Proof, Proven, PutOff, PutOffRequest, PutOffStore,
-    SignalRow, SignalStore, SqliteStore, Store,
+    AccountStore, AppDeliveryFilter, AppDeliveryRow, AppEventStore, Applied, AttemptRow,
+    BeginRequest, CaseFilter, CaseStore, Clock, ComingBackStore, DeliveryStore, DueStore,
+    FinishRequest, Finished, LookUpRequest, NonSendRow, OpenCase, Operated, OperatorAct,
+    OperatorStore, Proof, Proven, PutOff, PutOffRequest, PutOffStore, SignalRow, SignalStore,
+    SqliteStore, Store,
 };
 use relink_core::account::AccountUpsert;
-use relink_core::case::CloseReason;
-use relink_core::id::{AccountRef, CaseId, NotificationId, OperatorId};
-use relink_core::notification::Notification;
+use relink_core::app_event::{AppEventKind, Endpoint, Fact, Reach, reach};
+use relink_core::case::{Case, CloseReason};
+use relink_core::id::{AccountRef, CaseId, EndpointId, NotificationId, OperatorId};
+use relink_core::notification::{Notification, NotificationState};
 use relink_core::policy::Rules;
 use relink_core::signal::Signal;
 use relink_core::time::to_millis;
@@ -82,7 +85,9 @@ async fn mirror(seed: u64, mut ledger: Ledger) {
     same_rows(&store.unwrap(), &ledger).await;
 }
 
-async fn open(file: &Path, rules: Rules, clock: &Clock) -> SqliteStore {
+async fn open(file: &Path, mut rules: Rules, clock: &Clock) -> SqliteStore {
+    let id = EndpointId::parse("app").unwrap();
+    rules.app = vec![Endpoint { id, events: AppEventKind::ALL.to_vec() }];
     let store = SqliteStore::open(file, Arc::new(rules), people::keys(), clock.clone()).unwrap();
     store.migrate().await.unwrap();
     store
@@ -157,8 +162,11 @@ async fn same_rows(store: &SqliteStore, ledger: &Ledger) {
     let filter = CaseFilter { limit: 10_000, ..CaseFilter::default() };
     assert_eq!(store.cases(&filter).await.unwrap().len(), ledger.cases.len());
     assert_eq!(store.next_due_in().await.unwrap(), None);
+    let filter = AppDeliveryFilter { failed: false, limit: 100_000 };
+    let told = store.app_deliveries(filter).await.unwrap();
     for stored in &ledger.cases {
         let id = stored.case.id;
+        same_events(&told, &stored.case, ledger);
         let mut found = store.case(id).await.unwrap().unwrap();
         assert_eq!(found.case, stored.case);
 
@@ -193,4 +201,25 @@ async fn same_rows(store: &SqliteStore, ledger: &Ledger) {
         visits.sort_by_key(|visit| visit.at);
         assert_eq!(found.visits, visits);
     }
+}
+
+/// Every fact of a case was told once, and nothing else.
+fn same_events(told: &[AppDeliveryRow], case: &Case, ledger: &Ledger) {
+    let of_case = told.iter().filter(|row| row.case_id == case.id);
+    let mut kinds: Vec<AppEventKind> = of_case.map(|row| row.kind).collect();
+    let states: Vec<NotificationState> =
+        ledger.notifications_of(case.id).iter().map(|row| row.notification.state).collect();
+    let silent = kinds.iter().filter(|kind| **kind == AppEventKind::Unreachable).count();
+    assert!(silent <= 1, "{kinds:?}");
+    let known = ledger.accounts.contains_key(&case.account_ref);
+    if case.is_open() && reach(known, states.iter().copied()) == Reach::None {
+        assert_eq!(silent, 1, "{states:?}");
+    }
+    kinds.retain(|kind| *kind != AppEventKind::Unreachable);
+    kinds.sort_unstable();
+    let mut wanted = vec![AppEventKind::Opened];
+    let sent = states.iter().filter(|state| **state == NotificationState::Sent);
+    wanted.extend(sent.map(|_| AppEventKind::Notified));
+    wanted.extend(case.close_reason.map(|reason| Fact::Ended(reason).kind()));
+    assert_eq!(kinds, wanted, "case {}", case.id);
 }

@@ -59,6 +59,7 @@ pub(super) fn rules(rng: &mut Rng) -> Rules {
         channels: EnabledChannels { email: true, sms: rng.u8(..8) > 0, in_app: rng.u8(..8) > 0 },
         email_on_unknown: [OnUnknown::ResendOnce, OnUnknown::Hold][rng.usize(..2)],
         sms_on_unknown: [OnUnknown::LookUp, OnUnknown::ResendOnce, OnUnknown::Hold][rng.usize(..3)],
+        app: Vec::new(),
     }
 }
 

@@ -48,7 +48,7 @@ impl AccountStore for SqliteStore {
 
     async fn delete_account(&self, account_ref: &AccountRef) -> Result<bool, StoreError> {
         let account_ref = account_ref.clone();
-        self.write(move |connection, _, now| delete(connection, account_ref, now)).await
+        self.write(move |connection, terms, now| delete(connection, terms, account_ref, now)).await
     }
 
     async fn access_token(&self, account_ref: &AccountRef) -> Result<Option<Secret>, StoreError> {
@@ -82,19 +82,21 @@ fn put(
         }),
         None => None,
     };
-    write(connection, &put_account_changes(upsert, token, snapshot, &terms.rules, now))?;
+    let writes = put_account_changes(upsert, token, snapshot, &terms.rules, now);
+    write(connection, terms, &writes, now)?;
     Ok(is_new)
 }
 
 fn delete(
     connection: &Connection,
+    terms: &Terms,
     account_ref: AccountRef,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let Some(writes) = deleting(connection, account_ref, now)? else {
         return Ok(false);
     };
-    write(connection, &writes)?;
+    write(connection, terms, &writes, now)?;
     Ok(true)
 }
 

@@ -9,7 +9,7 @@ use relink_core::Timestamp;
 use relink_core::operator_log::Chain;
 use rusqlite::{Connection, params};
 
-const CHECKS: [(StoreCheck, &str); 9] = statements!("sqlite");
+const CHECKS: [(StoreCheck, &str); 11] = statements!("sqlite");
 
 const GUARDS: [&str; 6] = [
     "attempts_delete",

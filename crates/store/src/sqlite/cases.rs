@@ -5,7 +5,7 @@ use super::read::{
     open_case_of, signals_of, visits_of,
 };
 use super::write::write;
-use super::{SqliteStore, limit};
+use super::{SqliteStore, Terms, limit};
 use crate::changes::{Writes, close_changes, hold_changes};
 use crate::rows::StoredCase;
 use crate::{CaseFilter, CaseHistory, CaseStore, OpenCase, StoreError};
@@ -32,11 +32,12 @@ impl CaseStore for SqliteStore {
         reason: CloseReason,
     ) -> Result<Option<CaseId>, StoreError> {
         let which = which.clone();
-        self.write(move |connection, _, now| close(connection, &which, reason, now)).await
+        self.write(move |connection, terms, now| close(connection, terms, &which, reason, now))
+            .await
     }
 
     async fn hold_case(&self, id: CaseId, hold: bool) -> Result<bool, StoreError> {
-        self.write(move |connection, _, now| set_hold(connection, id, hold, now)).await
+        self.write(move |connection, terms, now| set_hold(connection, terms, id, hold, now)).await
     }
 }
 
@@ -89,6 +90,7 @@ fn history(connection: &Connection, id: CaseId) -> Result<Option<CaseHistory>, S
 
 fn close(
     connection: &Connection,
+    terms: &Terms,
     which: &OpenCase,
     reason: CloseReason,
     now: Timestamp,
@@ -96,7 +98,7 @@ fn close(
     let Some((id, writes)) = closing(connection, which, reason, now)? else {
         return Ok(None);
     };
-    write(connection, &writes)?;
+    write(connection, terms, &writes, now)?;
     Ok(Some(id))
 }
 
@@ -120,6 +122,7 @@ pub(super) fn closing(
 
 fn set_hold(
     connection: &Connection,
+    terms: &Terms,
     id: CaseId,
     hold: bool,
     now: Timestamp,
@@ -127,7 +130,7 @@ fn set_hold(
     let Some(writes) = holding(connection, id, hold, now)? else {
         return Ok(false);
     };
-    write(connection, &writes)?;
+    write(connection, terms, &writes, now)?;
     Ok(true)
 }
 

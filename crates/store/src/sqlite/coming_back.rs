@@ -29,22 +29,22 @@ impl ComingBackStore for SqliteStore {
 
     async fn note_visits(&self, case_id: CaseId, visits: &[Visit]) -> Result<(), StoreError> {
         let visits = visits.to_vec();
-        self.write(move |connection, _, now| {
+        self.write(move |connection, terms, now| {
             let Some(StoredCase { case, .. }) = case(connection, case_id)? else {
                 return Ok(());
             };
-            write(connection, &visit_changes(&case, &visits, now))
+            write(connection, terms, &visit_changes(&case, &visits, now), now)
         })
         .await
     }
 
     async fn close_proven(&self, proof: &Proof) -> Result<Proven, StoreError> {
         let proof = proof.clone();
-        self.write(move |connection, _, now| {
+        self.write(move |connection, terms, now| {
             let found = case(connection, proof.case_id)?.map(|stored| stored.case);
             let notifications = notifications_of(connection, proof.case_id)?;
             let (proven, writes) = proven_changes(&proof, found.as_ref(), &notifications, now);
-            write(connection, &writes)?;
+            write(connection, terms, &writes, now)?;
             Ok(proven)
         })
         .await

@@ -35,10 +35,10 @@ impl DeliveryStore for SqliteStore {
 
     async fn finish_look_up(&self, request: &LookUpRequest) -> Result<Finished, StoreError> {
         let request = request.clone();
-        self.write(move |connection, _, now| {
+        self.write(move |connection, terms, now| {
             let snapshot = under_way(connection, request.notification_id, request.number)?;
             let (finished, writes) = look_up_changes(&request, snapshot, now);
-            write(connection, &writes)?;
+            write(connection, terms, &writes, now)?;
             Ok(finished)
         })
         .await
@@ -70,7 +70,7 @@ fn begin(
         return Ok(Begin::NotNow);
     };
     let (begin, writes) = begin_changes(request, snapshot, &terms.rules, &terms.keys, now);
-    write(connection, &writes)?;
+    write(connection, terms, &writes, now)?;
     Ok(begin)
 }
 
@@ -108,7 +108,7 @@ fn finish(
 ) -> Result<Finished, StoreError> {
     let snapshot = under_way(connection, request.notification_id, request.number)?;
     let (finished, writes) = finish_changes(request, snapshot, &terms.rules, now);
-    write(connection, &writes)?;
+    write(connection, terms, &writes, now)?;
     Ok(finished)
 }
 

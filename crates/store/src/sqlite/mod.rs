@@ -23,6 +23,7 @@ mod read;
 mod readers;
 mod schema;
 mod signals;
+mod tell;
 mod time_zones;
 mod write;
 mod writer;

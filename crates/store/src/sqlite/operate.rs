@@ -3,8 +3,9 @@
 use super::accounts::deleting;
 use super::cases::{closing, holding};
 use super::read::{all, case, log_columns, notification, one, value};
+use super::tell::replay_event;
 use super::write::write;
-use super::{SqliteStore, limit};
+use super::{SqliteStore, Terms, limit};
 use crate::changes::{Replay, ReplaySnapshot, Writes, act_of, logged, replay_changes};
 use crate::operator::announce;
 use crate::{OpenCase, Operated, OperatorAct, OperatorStore, StoreError};
@@ -22,8 +23,9 @@ impl OperatorStore for SqliteStore {
         act: &OperatorAct,
     ) -> Result<Operated, StoreError> {
         let (operator, act) = (operator.clone(), act.clone());
-        let done =
-            self.write(move |connection, _, now| operate(connection, &operator, &act, now)).await?;
+        let done = self
+            .write(move |connection, terms, now| operate(connection, terms, &operator, &act, now))
+            .await?;
         if let Operated::Done { head, .. } = &done {
             announce(head);
         }
@@ -33,7 +35,9 @@ impl OperatorStore for SqliteStore {
     async fn record(&self, act: &Act) -> Result<Head, StoreError> {
         let act = act.clone();
         let head = self
-            .write(move |connection, _, now| append(connection, Writes::default(), &act, now))
+            .write(move |connection, terms, now| {
+                append(connection, terms, Writes::default(), &act, now)
+            })
             .await?;
         announce(&head);
         Ok(head)
@@ -46,6 +50,7 @@ impl OperatorStore for SqliteStore {
 
 fn operate(
     connection: &Connection,
+    terms: &Terms,
     operator: &OperatorId,
     act: &OperatorAct,
     now: Timestamp,
@@ -62,13 +67,17 @@ fn operate(
             Replay::Plan(planned, writes) => (Some(*writes), Some(planned)),
             Replay::Not(why) => return Ok(why),
         },
+        OperatorAct::ReplayEvent(id) => {
+            let some = replay_event(connection, *id, now)? > 0;
+            (some.then(Writes::default), None)
+        }
     };
     let Some(writes) = changes else { return Ok(Operated::NothingToDo) };
     let mut act = act_of(operator, act).map_err(|error| StoreError::Refused(error.to_string()))?;
     if let Some(planned) = planned {
         act = act.with("replay", planned.to_string());
     }
-    let head = append(connection, writes, &act, now)?;
+    let head = append(connection, terms, writes, &act, now)?;
     Ok(Operated::Done { head, planned })
 }
 
@@ -91,6 +100,7 @@ fn replay(
 /// Writes it all, with the entry behind the last one. The writer's transaction is the lock.
 fn append(
     connection: &Connection,
+    terms: &Terms,
     mut writes: Writes,
     act: &Act,
     now: Timestamp,
@@ -99,7 +109,7 @@ fn append(
     let last: Option<Entry> = one(connection, sql, [], log_columns)?;
     let head = last.map_or_else(Head::default, |entry| entry.head());
     let head = logged(&mut writes, act, &head, now);
-    write(connection, &writes)?;
+    write(connection, terms, &writes, now)?;
     Ok(head)
 }
 

@@ -22,7 +22,7 @@ impl PutOffStore for SqliteStore {
                 value(connection, sql, [row.case_id.to_string(), row.id.to_string()])?;
             let snapshot = PutOffSnapshot { begin, said_at: said.map(from_millis) };
             let (put_off, writes) = put_off_changes(&request, snapshot, &terms.rules, now);
-            write(connection, &writes)?;
+            write(connection, terms, &writes, now)?;
             Ok(put_off)
         })
         .await

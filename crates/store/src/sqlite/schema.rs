@@ -19,6 +19,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("sqlite", 5, "0005_arrears"),
     migration!("sqlite", 6, "0006_coming_back"),
     migration!("sqlite", 7, "0007_zones_wanted"),
+    migration!("sqlite", 8, "0008_app_events"),
 ];
 
 /// Applies what is missing; answers the names of what it applied.

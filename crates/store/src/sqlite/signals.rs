@@ -33,7 +33,7 @@ impl SignalStore for SqliteStore {
     }
 
     async fn expire_cases(&self, most: usize) -> Result<usize, StoreError> {
-        self.write(move |connection, _, now| expire(connection, most, now)).await
+        self.write(move |connection, terms, now| expire(connection, terms, most, now)).await
     }
 }
 
@@ -48,7 +48,7 @@ fn apply(
     }
     let snapshot = snapshot(connection, signal)?;
     let (applied, writes) = signal_changes(signal, snapshot, &terms.rules, now);
-    write(connection, &writes)?;
+    write(connection, terms, &writes, now)?;
     Ok(applied)
 }
 
@@ -82,13 +82,19 @@ fn snapshot(connection: &Connection, signal: &Signal) -> Result<SignalSnapshot, 
     })
 }
 
-fn expire(connection: &Connection, most: usize, now: Timestamp) -> Result<usize, StoreError> {
+fn expire(
+    connection: &Connection,
+    terms: &Terms,
+    most: usize,
+    now: Timestamp,
+) -> Result<usize, StoreError> {
     let sql = include_str!("../../queries/sqlite/expired_cases.sql");
     let cases: Vec<StoredCase> =
         all(connection, sql, params![to_millis(now), limit(most)], case_columns)?;
     for StoredCase { case, .. } in &cases {
         let notifications = notifications_of(connection, case.id)?;
-        write(connection, &close_changes(case, CloseReason::Expired, &notifications, now))?;
+        let writes = close_changes(case, CloseReason::Expired, &notifications, now);
+        write(connection, terms, &writes, now)?;
     }
     Ok(cases.len())
 }

@@ -1,9 +1,11 @@
 //! Executes what `changes` decided, in the order it is listed there. Decides nothing.
 
-use super::limit;
+use super::tell::{insert_event, owners, read_cases};
+use super::{Terms, limit};
 use crate::StoreError;
 use crate::changes::{
     AccountWrite, AttemptFinish, AttemptResolution, LinkWrite, SignalWrite, VisitWrite, Writes,
+    app_events, concerned,
 };
 use crate::rows::{
     AttemptColumns, CaseColumns, ContactColumns, LogColumns, NonSendColumns, NotificationColumns,
@@ -14,8 +16,26 @@ use relink_core::time::to_millis;
 use relink_core::visit::MAX_VISITS;
 use rusqlite::{Connection, Params, params};
 
-/// Writes everything, or fails having written a part, which the caller's savepoint undoes.
-pub(super) fn write(connection: &Connection, writes: &Writes) -> Result<(), StoreError> {
+/// Writes everything and what the customer's app is to be told of it, or fails having written a
+/// part, which the caller's savepoint undoes.
+pub(super) fn write(
+    connection: &Connection,
+    terms: &Terms,
+    writes: &Writes,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let endpoints = &terms.rules.app;
+    let Some(concerned) = concerned(writes, endpoints) else {
+        return write_rows(connection, writes);
+    };
+    let mut around = owners(connection, &concerned)?;
+    write_rows(connection, writes)?;
+    read_cases(connection, &concerned, &mut around)?;
+    let events = app_events(writes, &around, endpoints, now);
+    write_rows(connection, &Writes { app_events: events, ..Writes::default() })
+}
+
+fn write_rows(connection: &Connection, writes: &Writes) -> Result<(), StoreError> {
     for account in &writes.accounts {
         put_account(connection, account)?;
     }
@@ -64,7 +84,7 @@ pub(super) fn write(connection: &Connection, writes: &Writes) -> Result<(), Stor
         let sql = include_str!("../../queries/sqlite/put_recheck.sql");
         execute(connection, sql, params![case_id.to_string(), to_millis(*at)])?;
     }
-    Ok(())
+    writes.app_events.iter().try_for_each(|event| insert_event(connection, event))
 }
 
 /// Runs one statement; answers how many rows it changed.

@@ -10,6 +10,7 @@
 )]
 
 mod accounts;
+mod app_events;
 mod audit;
 mod close;
 mod coming_back;

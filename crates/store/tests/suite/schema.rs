@@ -4,7 +4,7 @@ use crate::on_both;
 use crate::world::{World, keys, rules};
 use relink_store::StoreError;
 
-const ALL: [&str; 7] = [
+const ALL: [&str; 8] = [
     "0001_initial",
     "0002_marks",
     "0003_audit",
@@ -12,6 +12,7 @@ const ALL: [&str; 7] = [
     "0005_arrears",
     "0006_coming_back",
     "0007_zones_wanted",
+    "0008_app_events",
 ];
 
 async fn migrating_twice_applies_once(world: World) {

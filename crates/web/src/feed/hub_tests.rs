@@ -38,6 +38,7 @@ fn now() -> Timestamp {
 
 fn rules() -> Rules {
     Rules {
+        app: Vec::new(),
         policy: Policy {
             settle: Duration::ZERO,
             expire: Duration::from_secs(3600),

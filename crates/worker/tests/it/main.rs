@@ -27,5 +27,6 @@ mod reconciling_faults;
 mod repairs;
 mod scheduling;
 mod stopping;
+mod telling;
 mod time_zones;
 mod upkeep;

@@ -2,19 +2,22 @@
 
 use relink_core::account::AccountUpsert;
 use relink_core::case::{Case, CloseReason};
-use relink_core::id::{AccountRef, CaseId, EventId, NotificationId, OperatorId, WorkerId};
+use relink_core::id::{
+    AccountRef, CaseId, EndpointId, EventId, NotificationId, OperatorId, WorkerId,
+};
 use relink_core::masked::Secret;
 use relink_core::notification::Notification;
 use relink_core::operator_log::{Act, Entry, Head};
 use relink_core::signal::{KnownEvent, Signal};
 use relink_core::visit::Visit;
 use relink_store::{
-    AccountStore, Applied, AttemptFilter, AttemptRow, AuditRequest, AuditStore, Audited, Begin,
-    BeginRequest, CaseFilter, CaseHistory, CaseStore, ComingBackStore, DeliveryStore, Door, Due,
-    DueStore, FeedStore, FinishRequest, Finished, InspectStore, KeyStore, LookUpRequest, Mark,
-    MarkStore, OpenCase, Operated, OperatorAct, OperatorStore, Progress, Proof, Proven, PutOff,
-    PutOffRequest, PutOffStore, ResealRequest, Resealed, SealedTokens, SignalStore, Store,
-    StoreError, StoreStats, StoredAccount, TimeZoneStore, UsersCases, WayBack, ZoneWanted,
+    AccountStore, AppDeliveryFilter, AppDeliveryRow, AppEventStore, Applied, AttemptFilter,
+    AttemptRow, AuditRequest, AuditStore, Audited, Backlog, Begin, BeginRequest, CaseFilter,
+    CaseHistory, CaseStore, ComingBackStore, DeliveryStore, Door, Due, DueEvent, DueStore,
+    FeedStore, FinishRequest, Finished, InspectStore, KeyStore, LookUpRequest, Mark, MarkStore,
+    OpenCase, Operated, OperatorAct, OperatorStore, Progress, Proof, Proven, PutOff, PutOffRequest,
+    PutOffStore, ResealRequest, Resealed, SealedTokens, SignalStore, Store, StoreError, StoreStats,
+    StoredAccount, TimeZoneStore, TryEnd, UsersCases, WayBack, ZoneWanted,
 };
 use std::time::Duration;
 
@@ -201,6 +204,31 @@ impl OperatorStore for Down {
 #[async_trait::async_trait]
 impl AuditStore for Down {
     async fn audit(&self, _: &AuditRequest) -> Result<Audited> {
+        self.say()
+    }
+}
+
+#[async_trait::async_trait]
+impl AppEventStore for Down {
+    async fn claim_events(&self, _: &EndpointId, _: usize) -> Result<Vec<DueEvent>> {
+        self.say()
+    }
+    async fn told(&self, _: &DueEvent, _: TryEnd, _: Option<u16>) -> Result<bool> {
+        self.say()
+    }
+    async fn give_up_endpoint(&self, _: &EndpointId, _: u16) -> Result<u64> {
+        self.say()
+    }
+    async fn next_event_in(&self, _: &EndpointId) -> Result<Option<Duration>> {
+        self.say()
+    }
+    async fn event_backlog(&self) -> Result<Vec<Backlog>> {
+        self.say()
+    }
+    async fn app_deliveries(&self, _: AppDeliveryFilter) -> Result<Vec<AppDeliveryRow>> {
+        self.say()
+    }
+    async fn forget_events(&self, _: usize) -> Result<usize> {
         self.say()
     }
 }

@@ -1,6 +1,7 @@
 //! Everything the scenarios share: a world to start, a store that fails on command, a queue in
 //! memory, a provider that follows a script.
 
+mod app;
 mod cobalt;
 mod events;
 mod judge;
@@ -9,6 +10,7 @@ mod sender;
 mod store;
 mod world;
 
+pub(crate) use app::{APP_SECRET, App, Reply};
 pub(crate) use cobalt::{FakeCobalt, Says};
 pub(crate) use events::{Endless, FakeList, event, login_required, missed, refusal};
 pub(crate) use judge::{DELIVERY, Judge};

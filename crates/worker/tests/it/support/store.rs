@@ -3,19 +3,22 @@
 use super::{StandStill, stand_still};
 use relink_core::account::AccountUpsert;
 use relink_core::case::{Case, CloseReason};
-use relink_core::id::{AccountRef, CaseId, EventId, NotificationId, OperatorId, WorkerId};
+use relink_core::id::{
+    AccountRef, CaseId, EndpointId, EventId, NotificationId, OperatorId, WorkerId,
+};
 use relink_core::masked::Secret;
 use relink_core::notification::Notification;
 use relink_core::operator_log::{Act, Entry, Head};
 use relink_core::signal::{KnownEvent, Signal};
 use relink_core::visit::Visit;
 use relink_store::{
-    AccountStore, Applied, AttemptFilter, AttemptRow, AuditRequest, AuditStore, Audited, Begin,
-    BeginRequest, CaseFilter, CaseHistory, CaseStore, ComingBackStore, DeliveryStore, Door, Due,
-    DueStore, FeedStore, FinishRequest, Finished, InspectStore, KeyStore, LookUpRequest, Mark,
-    MarkStore, OpenCase, Operated, OperatorAct, OperatorStore, Progress, Proof, Proven, PutOff,
-    PutOffRequest, PutOffStore, ResealRequest, Resealed, SealedTokens, SignalStore, Store,
-    StoreError, StoreStats, StoredAccount, TimeZoneStore, UsersCases, WayBack, ZoneWanted,
+    AccountStore, AppDeliveryFilter, AppDeliveryRow, AppEventStore, Applied, AttemptFilter,
+    AttemptRow, AuditRequest, AuditStore, Audited, Backlog, Begin, BeginRequest, CaseFilter,
+    CaseHistory, CaseStore, ComingBackStore, DeliveryStore, Door, Due, DueEvent, DueStore,
+    FeedStore, FinishRequest, Finished, InspectStore, KeyStore, LookUpRequest, Mark, MarkStore,
+    OpenCase, Operated, OperatorAct, OperatorStore, Progress, Proof, Proven, PutOff, PutOffRequest,
+    PutOffStore, ResealRequest, Resealed, SealedTokens, SignalStore, Store, StoreError, StoreStats,
+    StoredAccount, TimeZoneStore, TryEnd, UsersCases, WayBack, ZoneWanted,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -287,6 +290,43 @@ impl OperatorStore for ScriptedStore {
 impl AuditStore for ScriptedStore {
     async fn audit(&self, request: &AuditRequest) -> Result<Audited, StoreError> {
         self.ask("audit", self.inner.audit(request)).await
+    }
+}
+
+#[async_trait::async_trait]
+impl AppEventStore for ScriptedStore {
+    async fn claim_events(
+        &self,
+        to: &EndpointId,
+        most: usize,
+    ) -> Result<Vec<DueEvent>, StoreError> {
+        self.ask("claim_events", self.inner.claim_events(to, most)).await
+    }
+    async fn told(
+        &self,
+        event: &DueEvent,
+        end: TryEnd,
+        status: Option<u16>,
+    ) -> Result<bool, StoreError> {
+        self.ask("told", self.inner.told(event, end, status)).await
+    }
+    async fn give_up_endpoint(&self, to: &EndpointId, status: u16) -> Result<u64, StoreError> {
+        self.ask("give_up_endpoint", self.inner.give_up_endpoint(to, status)).await
+    }
+    async fn next_event_in(&self, to: &EndpointId) -> Result<Option<Duration>, StoreError> {
+        self.ask("next_event_in", self.inner.next_event_in(to)).await
+    }
+    async fn event_backlog(&self) -> Result<Vec<Backlog>, StoreError> {
+        self.ask("event_backlog", self.inner.event_backlog()).await
+    }
+    async fn app_deliveries(
+        &self,
+        filter: AppDeliveryFilter,
+    ) -> Result<Vec<AppDeliveryRow>, StoreError> {
+        self.ask("app_deliveries", self.inner.app_deliveries(filter)).await
+    }
+    async fn forget_events(&self, most: usize) -> Result<usize, StoreError> {
+        self.ask("forget_events", self.inner.forget_events(most)).await
     }
 }
 

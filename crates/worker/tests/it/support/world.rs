@@ -5,6 +5,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use relink_core::Timestamp;
 use relink_core::account::{Account, AccountUpsert, Channel, Contact, Role};
+use relink_core::app_event::Endpoint;
 use relink_core::attempt::Reason;
 use relink_core::id::{AccountRef, CaseId, ContactId, EventId, NotificationId, StepId, WorkerId};
 use relink_core::masked::{EmailAddress, PhoneNumber, Secret};
@@ -56,7 +57,12 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        Self::over(Arc::new(tempfile::tempdir().unwrap()), "relink.db").await
+        Self::over(Arc::new(tempfile::tempdir().unwrap()), "relink.db", Vec::new()).await
+    }
+
+    /// One whose cases are told to these endpoints.
+    pub(crate) async fn listened(app: Vec<Endpoint>) -> Self {
+        Self::over(Arc::new(tempfile::tempdir().unwrap()), "relink.db", app).await
     }
 
     /// Where a commit costs no disk, on a machine that has such a folder: for many runs, which prove
@@ -67,20 +73,20 @@ impl World {
             true => tempfile::tempdir_in(memory),
             false => tempfile::tempdir(),
         };
-        Self::over(Arc::new(folder.unwrap()), "relink.db").await
+        Self::over(Arc::new(folder.unwrap()), "relink.db", Vec::new()).await
     }
 
     /// Another store on the disk of `world`.
     pub(crate) async fn beside(world: &Self) -> Self {
-        Self::over(Arc::clone(&world.folder), "another.db").await
+        Self::over(Arc::clone(&world.folder), "another.db", Vec::new()).await
     }
 
-    async fn over(folder: Arc<tempfile::TempDir>, file: &str) -> Self {
+    async fn over(folder: Arc<tempfile::TempDir>, file: &str, app: Vec<Endpoint>) -> Self {
         let clock = Arc::new(AtomicI64::new(START));
         let key = SealKey::from_bytes("k1", &[1; KEY_LEN]).unwrap();
         let inner = SqliteStore::open(
             &folder.path().join(file),
-            Arc::new(rules()),
+            Arc::new(Rules { app, ..rules() }),
             KeyRing::new(key, Vec::new()),
             Clock::Manual(Arc::clone(&clock)),
         );
@@ -300,6 +306,7 @@ fn rules() -> Rules {
         channels: EnabledChannels { email: true, sms: true, in_app: true },
         email_on_unknown: OnUnknown::ResendOnce,
         sms_on_unknown: OnUnknown::LookUp,
+        app: Vec::new(),
     }
 }
 

@@ -1,0 +1,1 @@
+DELETE FROM app_deliveries WHERE event_id = ?1

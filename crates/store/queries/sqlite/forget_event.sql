@@ -1,0 +1,1 @@
+DELETE FROM app_events WHERE event_id = ?1
