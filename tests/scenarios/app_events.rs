@@ -28,7 +28,10 @@ channels = ["email"]
 const LIFE: [&str; 3] = ["relink.case.opened", "relink.case.notified", "relink.case.repaired"];
 
 fn webhook(app: &App) -> String {
-    format!("[[app.webhooks]]\nid = \"app\"\nurl = \"{}\"\nsecrets = [\"{APP_SECRET}\"]\n", app.url())
+    format!(
+        "[[app.webhooks]]\nid = \"app\"\nurl = \"{}\"\nsecrets = [\"{APP_SECRET}\"]\n",
+        app.url()
+    )
 }
 
 fn kinds(app: &App) -> BTreeSet<String> {
@@ -50,8 +53,7 @@ async fn told_of_a_whole_life(engines: Engines) {
         kinds(&app).contains("relink.case.notified").then_some(())
     })
     .await;
-    let (status, _) =
-        api.call(Method::POST, "/v1/accounts/clinic_1/relinked", None).await.unwrap();
+    let (status, _) = api.call(Method::POST, "/v1/accounts/clinic_1/relinked", None).await.unwrap();
     assert_eq!(status, 200);
     eventually("the app to hear of all three, one of them twice", || async {
         (kinds(&app).len() == 3 && app.heard().len() == 4).then_some(())
@@ -94,11 +96,14 @@ async fn a_worker_that_ends_before_it_records_an_answer_tells_again_under_the_sa
     assert_eq!(stage.restart_once_ended("work").await, 134);
     eventually("the person to be told", || async { stage.repair(0).await }).await;
     eventually("the app to hear of everything", || async {
-        kinds(&app).is_superset(&["relink.case.opened", "relink.case.repaired"].map(str::to_owned).into()).then_some(())
+        kinds(&app)
+            .is_superset(&["relink.case.opened", "relink.case.repaired"].map(str::to_owned).into())
+            .then_some(())
     })
     .await;
     let listed = eventually("everything to be on record", || async {
-        let output = Relink::output(&stage.corner.config(), &["events", "list", "--output", "json"]);
+        let output =
+            Relink::output(&stage.corner.config(), &["events", "list", "--output", "json"]);
         let rows: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).ok()?;
         rows.iter().all(|row| row["state"] == "delivered").then_some(rows)
     })
@@ -107,7 +112,8 @@ async fn a_worker_that_ends_before_it_records_an_answer_tells_again_under_the_sa
     let of = |id: &str| heard.iter().filter(|one| one.id == id).count();
     let lost = listed.iter().filter(|row| of(row["event_id"].as_str().unwrap()) == 0);
     assert_eq!(lost.count(), 0, "{listed:?}");
-    let twice: Vec<_> = listed.iter().filter(|row| of(row["event_id"].as_str().unwrap()) > 1).collect();
+    let twice: Vec<_> =
+        listed.iter().filter(|row| of(row["event_id"].as_str().unwrap()) > 1).collect();
     assert!(!twice.is_empty(), "the answer that nobody recorded was asked for again");
 }
 

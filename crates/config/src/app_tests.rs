@@ -44,8 +44,11 @@ fn what_is_configured_is_what_the_store_writes_events_for() {
     assert_eq!(config.app.webhooks[0].url, "https://app.example.org/hook/", "as it is written");
     assert_eq!(config.app.webhooks[1].secrets.len(), 2);
     let rules = config.rules();
-    let told: Vec<_> =
-        rules.app.iter().map(|endpoint| (endpoint.id.as_str(), endpoint.events.as_slice())).collect();
+    let told: Vec<_> = rules
+        .app
+        .iter()
+        .map(|endpoint| (endpoint.id.as_str(), endpoint.events.as_slice()))
+        .collect();
     let all = AppEventKind::ALL;
     assert_eq!(told, [("app", all), ("some", &[AppEventKind::Repaired][..]), ("exchange", all)]);
     let shown = config.print();
@@ -64,12 +67,21 @@ fn what_could_not_work_is_refused_with_its_remedy() {
         (webhook("app", "http://app.example.org", &secret, ""), "unencrypted"),
         (webhook("app", "https://canary:canary@app.example.org", &secret, ""), "user name"),
         (webhook("app", "https://app.example.org/a#b", &secret, ""), "a query or a fragment"),
-        (webhook("app", "https://app.example.org/a?canary=1", &secret, ""), "a query or a fragment"),
+        (
+            webhook("app", "https://app.example.org/a?canary=1", &secret, ""),
+            "a query or a fragment",
+        ),
         (webhook("app", "https://app.example.org", "[]", ""), "is empty"),
-        (webhook("app", "https://app.example.org", "[\"canary\"]", ""), "does not start with whsec_"),
+        (
+            webhook("app", "https://app.example.org", "[\"canary\"]", ""),
+            "does not start with whsec_",
+        ),
         (webhook("app", "https://app.example.org", "[\"whsec_canary\"]", ""), "openssl rand"),
         (webhook("app", "https://app.example.org", &secret, "events = []"), "is empty"),
-        (webhook("app", "https://app.example.org", &secret, "events = [\"all\"]"), "not one of the words"),
+        (
+            webhook("app", "https://app.example.org", &secret, "events = [\"all\"]"),
+            "not one of the words",
+        ),
         (webhook("exchange", "https://app.example.org", &secret, ""), "the broker's exchange"),
         (format!("{}{}", good("app"), good("app")), "the id of an entry before"),
         ("[app]\nexchange = true\n".to_owned(), "there is no broker"),

@@ -119,8 +119,10 @@ fn a_case_is_unreachable_when_nothing_was_accepted_and_nothing_is_left() {
 
 #[test]
 fn ten_tries_over_about_three_days_and_a_wish_within_bounds() {
-    let waits: Vec<u64> =
-        (1..=10).map_while(|tries| wait_after(tries, None, 0.0)).map(|wait| wait.as_secs()).collect();
+    let waits: Vec<u64> = (1..=10)
+        .map_while(|tries| wait_after(tries, None, 0.0))
+        .map(|wait| wait.as_secs())
+        .collect();
     assert_eq!(waits, [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400]);
     assert_eq!(wait_after(10, Some(Duration::from_secs(1)), 0.0), None);
     assert_eq!(wait_after(1, None, 1.0), Some(Duration::from_millis(5_500)));

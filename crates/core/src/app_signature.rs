@@ -97,8 +97,13 @@ mod tests {
         for good in [24, 32, 64] {
             assert_eq!(format!("{:?}", secret(&bytes(good)).unwrap()), "SigningSecret(***)");
         }
-        for bad in [bytes(23), bytes(65), "whsec_".to_owned(), "whsec_!".to_owned(), bytes(32)[6..].to_owned()]
-        {
+        for bad in [
+            bytes(23),
+            bytes(65),
+            "whsec_".to_owned(),
+            "whsec_!".to_owned(),
+            bytes(32)[6..].to_owned(),
+        ] {
             let error = secret(&bad).unwrap_err().to_string();
             assert!(bad.len() < 8 || !error.contains(&bad), "{error}");
         }

@@ -16,15 +16,8 @@ pub(crate) struct Roles {
     pub(crate) web: bool,
 }
 
-const DUTIES: [Duty; 7] = [
-    Duty::Plan,
-    Duty::Schedule,
-    Duty::Email,
-    Duty::Sms,
-    Duty::Upkeep,
-    Duty::Reconcile,
-    Duty::Tell,
-];
+const DUTIES: [Duty; 7] =
+    [Duty::Plan, Duty::Schedule, Duty::Email, Duty::Sms, Duty::Upkeep, Duty::Reconcile, Duty::Tell];
 
 impl Roles {
     pub(crate) fn all() -> Self {

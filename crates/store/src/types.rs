@@ -1,6 +1,8 @@
 //! The interface that both databases keep, and the rows that come out of it.
 
-use crate::{AppEventStore, AuditStore, ComingBackStore, DeliveryStore, MarkStore, OperatorStore, StoreError};
+use crate::{
+    AppEventStore, AuditStore, ComingBackStore, DeliveryStore, MarkStore, OperatorStore, StoreError,
+};
 use relink_core::Timestamp;
 use relink_core::account::{Account, AccountUpsert, Channel};
 use relink_core::attempt::{OutcomeKind, Reason};

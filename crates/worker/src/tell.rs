@@ -128,7 +128,9 @@ impl Teller {
             }
         };
         match end {
-            TryEnd::Delivered => tracing::debug!(%endpoint, event.id = %id, %kind, "the app was told"),
+            TryEnd::Delivered => {
+                tracing::debug!(%endpoint, event.id = %id, %kind, "the app was told")
+            }
             TryEnd::Again(wait) => {
                 tracing::warn!(%endpoint, event.id = %id, %kind, why, wait_s = wait.as_secs(), "the app did not take an event, it is told again");
             }

@@ -35,10 +35,11 @@ impl Config {
 
     /// The endpoints that events are written for.
     pub(super) fn app_endpoints(&self) -> Vec<Endpoint> {
-        let webhooks = self.app.webhooks.iter().map(|webhook| Endpoint {
-            id: webhook.id.clone(),
-            events: webhook.events.clone(),
-        });
+        let webhooks = self
+            .app
+            .webhooks
+            .iter()
+            .map(|webhook| Endpoint { id: webhook.id.clone(), events: webhook.events.clone() });
         let exchange = EndpointId::parse(EXCHANGE).ok().filter(|_| self.tells_exchange());
         let exchange = exchange.map(|id| Endpoint { id, events: AppEventKind::ALL.to_vec() });
         webhooks.chain(exchange).collect()

@@ -43,8 +43,14 @@ fn message(state: NotificationState) -> StoredNotification {
 }
 
 /// The events of rows that leave the case like this, with an account or without.
-fn told(writes: &Writes, after: Case, states: &[NotificationState], known: bool) -> Vec<AppEventKind> {
-    let all = [Endpoint { id: EndpointId::parse("app").unwrap(), events: AppEventKind::ALL.to_vec() }];
+fn told(
+    writes: &Writes,
+    after: Case,
+    states: &[NotificationState],
+    known: bool,
+) -> Vec<AppEventKind> {
+    let all =
+        [Endpoint { id: EndpointId::parse("app").unwrap(), events: AppEventKind::ALL.to_vec() }];
     if concerned(writes, &all).is_none() {
         return Vec::new();
     }

@@ -3,8 +3,9 @@
 
 use super::transaction::Query;
 use crate::rows::{
-    AccountColumns, AppDeliveryColumns, AppEventColumns, AttemptColumns, CaseColumns, ContactColumns, DueEventColumns, KnownColumns, LogColumns,
-    NonSendColumns, NotificationColumns, SignalColumns, VisitColumns,
+    AccountColumns, AppDeliveryColumns, AppEventColumns, AttemptColumns, CaseColumns,
+    ContactColumns, DueEventColumns, KnownColumns, LogColumns, NonSendColumns, NotificationColumns,
+    SignalColumns, VisitColumns,
 };
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Row};

@@ -1,9 +1,9 @@
 //! Writes of a whole batch, each list with one statement, all on their way at once.
 
 use super::columns::{
-    AccountArrays, AccountPutColumns, AppEventArrays, AttemptArrays, CaseArrays, ContactArrays, FinishArrays,
-    FinishColumns, LinkArrays, LinkColumns, LogArrays, NonSendArrays, NotificationArrays,
-    ResolutionArrays, ResolutionColumns, SignalArrays, VisitArrays,
+    AccountArrays, AccountPutColumns, AppEventArrays, AttemptArrays, CaseArrays, ContactArrays,
+    FinishArrays, FinishColumns, LinkArrays, LinkColumns, LogArrays, NonSendArrays,
+    NotificationArrays, ResolutionArrays, ResolutionColumns, SignalArrays, VisitArrays,
 };
 use super::error::Failure;
 use super::limit;
@@ -14,8 +14,8 @@ use crate::changes::{
     app_events, concerned,
 };
 use crate::rows::{
-    AppEventColumns, AttemptColumns, CaseColumns, ContactColumns, LogColumns, NonSendColumns, NotificationColumns,
-    SignalColumns, StoredNotification, VisitColumns,
+    AppEventColumns, AttemptColumns, CaseColumns, ContactColumns, LogColumns, NonSendColumns,
+    NotificationColumns, SignalColumns, StoredNotification, VisitColumns,
 };
 use relink_core::time::to_millis;
 use relink_core::visit::MAX_VISITS;
@@ -120,7 +120,11 @@ struct Rows {
 
 impl From<Writes> for Rows {
     fn from(w: Writes) -> Self {
-        let told = || w.app_events.iter().flat_map(|write| write.endpoints.iter().map(move |to| (&write.event, to)));
+        let told = || {
+            w.app_events
+                .iter()
+                .flat_map(|write| write.endpoints.iter().map(move |to| (&write.event, to)))
+        };
         Self {
             replaced: w.accounts.iter().map(|put| put.account.account_ref.to_string()).collect(),
             contacts: w.accounts.iter().flat_map(|put| ContactColumns::of(&put.account)).collect(),
@@ -179,10 +183,8 @@ impl Rows {
             self.operator_log.query(sql!("insert_operator_log"), &[]),
             self.visits.query(sql!("insert_visits"), &[&self.always, &self.most_visits]),
             self.rechecks(),
-            self.app_events.query(
-                sql!("insert_app_events"),
-                &[&self.told, &self.told_to, &self.told_at],
-            ),
+            self.app_events
+                .query(sql!("insert_app_events"), &[&self.told, &self.told_to, &self.told_at]),
         ]
         .into_iter()
         .flatten()

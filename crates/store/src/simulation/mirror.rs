@@ -7,9 +7,10 @@ use super::ledger::Ledger;
 use super::people;
 use super::run::{Start, recorded};
 use crate::{
-    AccountStore, AppDeliveryFilter, AppDeliveryRow, AppEventStore, Applied, AttemptRow, BeginRequest, CaseFilter, CaseStore, Clock, DeliveryStore,
-    DueStore, FinishRequest, Finished, LookUpRequest, NonSendRow, OpenCase, Operated, OperatorAct,
-    OperatorStore, SignalRow, SignalStore, SqliteStore, Store,
+    AccountStore, AppDeliveryFilter, AppDeliveryRow, AppEventStore, Applied, AttemptRow,
+    BeginRequest, CaseFilter, CaseStore, Clock, DeliveryStore, DueStore, FinishRequest, Finished,
+    LookUpRequest, NonSendRow, OpenCase, Operated, OperatorAct, OperatorStore, SignalRow,
+    SignalStore, SqliteStore, Store,
 };
 use relink_core::account::AccountUpsert;
 use relink_core::app_event::{AppEventKind, Endpoint, Fact, Reach, reach};

@@ -32,7 +32,8 @@ impl CaseStore for SqliteStore {
         reason: CloseReason,
     ) -> Result<Option<CaseId>, StoreError> {
         let which = which.clone();
-        self.write(move |connection, terms, now| close(connection, terms, &which, reason, now)).await
+        self.write(move |connection, terms, now| close(connection, terms, &which, reason, now))
+            .await
     }
 
     async fn hold_case(&self, id: CaseId, hold: bool) -> Result<bool, StoreError> {

@@ -3,8 +3,8 @@
 use super::accounts::deleting;
 use super::cases::{closing, holding};
 use super::read::{all, case, log_columns, notification, one, value};
-use super::write::write;
 use super::tell::replay_event;
+use super::write::write;
 use super::{SqliteStore, Terms, limit};
 use crate::changes::{Replay, ReplaySnapshot, Writes, act_of, logged, replay_changes};
 use crate::operator::announce;
@@ -23,8 +23,9 @@ impl OperatorStore for SqliteStore {
         act: &OperatorAct,
     ) -> Result<Operated, StoreError> {
         let (operator, act) = (operator.clone(), act.clone());
-        let done =
-            self.write(move |connection, terms, now| operate(connection, terms, &operator, &act, now)).await?;
+        let done = self
+            .write(move |connection, terms, now| operate(connection, terms, &operator, &act, now))
+            .await?;
         if let Operated::Done { head, .. } = &done {
             announce(head);
         }
@@ -34,7 +35,9 @@ impl OperatorStore for SqliteStore {
     async fn record(&self, act: &Act) -> Result<Head, StoreError> {
         let act = act.clone();
         let head = self
-            .write(move |connection, terms, now| append(connection, terms, Writes::default(), &act, now))
+            .write(move |connection, terms, now| {
+                append(connection, terms, Writes::default(), &act, now)
+            })
             .await?;
         announce(&head);
         Ok(head)

@@ -155,10 +155,7 @@ pub(super) fn replay_event(
 }
 
 /// What is known of accounts before something is written.
-pub(super) fn owners(
-    connection: &Connection,
-    concerned: &Concerned,
-) -> Result<Around, StoreError> {
+pub(super) fn owners(connection: &Connection, concerned: &Concerned) -> Result<Around, StoreError> {
     let mut around = Around::default();
     let sql = include_str!("../../queries/sqlite/owner.sql");
     for account_ref in &concerned.accounts {

@@ -2,7 +2,9 @@
 //! transaction of the change; and what is told is taken, recorded, replayed and forgotten.
 
 use crate::on_both;
-use crate::world::{DAY, MINUTE, SETTLE, World, account_ref, admin, id_of, operator, rules, unknown, upsert, user};
+use crate::world::{
+    DAY, MINUTE, SETTLE, World, account_ref, admin, id_of, operator, rules, unknown, upsert, user,
+};
 use relink_core::account::{Channel, Contact};
 use relink_core::app_event::{AppEventKind, DeliveryState, Endpoint, KEPT_FOR};
 use relink_core::attempt::{Outcome, Reason};
@@ -12,8 +14,8 @@ use relink_core::policy::Rules;
 use relink_core::signal::SignalKind;
 use relink_core::visit::Way;
 use relink_store::{
-    AppDeliveryFilter, AppDeliveryRow, AuditRequest, DueEvent, LATE_AFTER, OpenCase, Operated, OperatorAct, Proof, Proven,
-    TELL_LEASE, TryEnd,
+    AppDeliveryFilter, AppDeliveryRow, AuditRequest, DueEvent, LATE_AFTER, OpenCase, Operated,
+    OperatorAct, Proof, Proven, TELL_LEASE, TryEnd,
 };
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -210,10 +212,10 @@ async fn a_delivery_has_one_holder_and_comes_back_when_it_falls_silent(world: Wo
     assert!(due.iter().all(|event| event.event_id != first.event_id));
     world.advance(Duration::from_millis(1));
     let due = take(&world, 10).await;
-    assert_eq!(due.iter().map(|event| (event.event_id, event.tries)).collect::<Vec<_>>(), [(
-        first.event_id,
-        1
-    )]);
+    assert_eq!(
+        due.iter().map(|event| (event.event_id, event.tries)).collect::<Vec<_>>(),
+        [(first.event_id, 1)]
+    );
     assert!(world.store.told(&due[0], TryEnd::Delivered, Some(204)).await.unwrap());
     let row = deliveries(&world).await.into_iter().find(|r| r.event_id == first.event_id).unwrap();
     assert_eq!((row.state, row.tries, row.last_status), (DeliveryState::Delivered, 2, Some(204)));
@@ -338,7 +340,8 @@ async fn an_audit_is_green_on_what_was_told_and_names_what_is_not_so(world: Worl
          INSERT INTO app_deliveries (event_id, endpoint, state, due_at, tries)
          SELECT event_id, 'app', 'delivered', 0, 1 FROM app_events WHERE event_id LIKE '0-copy%'";
     world.execute(copies).await;
-    let all = "0-copy of relink.case.notified0-copy of relink.case.opened0-copy of relink.case.repaired";
+    let all =
+        "0-copy of relink.case.notified0-copy of relink.case.opened0-copy of relink.case.repaired";
     assert_eq!(violated().await, [("app_events", all.to_owned())]);
     world.execute("DELETE FROM app_events WHERE event_id LIKE '0-copy%'").await;
     assert_eq!(violated().await, [("app_events", all.to_owned())], "deliveries of nothing");

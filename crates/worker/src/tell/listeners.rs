@@ -38,11 +38,9 @@ impl Listener for Post {
                     why: format!("it answered {status}"),
                 }
             }
-            Err(error) => Answer {
-                told: Told::NotTaken { wish: None },
-                status: None,
-                why: error.to_string(),
-            },
+            Err(error) => {
+                Answer { told: Told::NotTaken { wish: None }, status: None, why: error.to_string() }
+            }
         }
     }
 }
@@ -53,7 +51,10 @@ fn signed(event: &DueEvent, secrets: &[SigningSecret], seconds: i64) -> HeaderMa
     let signature = signatures(secrets, &id, seconds, &event.body);
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(USER_AGENT, HeaderValue::from_static(concat!("relink/", env!("CARGO_PKG_VERSION"))));
+    headers.insert(
+        USER_AGENT,
+        HeaderValue::from_static(concat!("relink/", env!("CARGO_PKG_VERSION"))),
+    );
     let texts = [
         ("webhook-id", id),
         ("webhook-timestamp", seconds.to_string()),
@@ -84,11 +85,9 @@ impl Listener for Exchange {
         let (kind, id) = (event.kind.as_str(), event.event_id.to_string());
         match self.0.lock().await.publish(kind, &id, event.body.as_bytes()).await {
             Published::Stored => Answer { told: Told::Taken, status: None, why: String::new() },
-            Published::NotStored(fault) => Answer {
-                told: Told::NotTaken { wish: None },
-                status: None,
-                why: fault.to_string(),
-            },
+            Published::NotStored(fault) => {
+                Answer { told: Told::NotTaken { wish: None }, status: None, why: fault.to_string() }
+            }
         }
     }
 }

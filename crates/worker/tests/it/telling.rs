@@ -67,7 +67,10 @@ async fn an_event_is_posted_signed_and_once() {
     assert_eq!(teller.step().await.unwrap(), 0);
     let heard = app.heard();
     assert_eq!(heard.len(), 1);
-    assert_eq!((heard[0].kind.as_str(), &heard[0].id), ("relink.case.opened", &row(&world).await.event_id.to_string()));
+    assert_eq!(
+        (heard[0].kind.as_str(), &heard[0].id),
+        ("relink.case.opened", &row(&world).await.event_id.to_string())
+    );
     assert!(heard[0].body.contains(&format!(r#""case_id":"{case}""#)), "{}", heard[0].body);
     let row = row(&world).await;
     assert_eq!((row.state, row.last_status), (DeliveryState::Delivered, Some(200)));

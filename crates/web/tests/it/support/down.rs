@@ -2,17 +2,20 @@
 
 use relink_core::account::AccountUpsert;
 use relink_core::case::{Case, CloseReason};
-use relink_core::id::{AccountRef, CaseId, EndpointId, EventId, NotificationId, OperatorId, WorkerId};
+use relink_core::id::{
+    AccountRef, CaseId, EndpointId, EventId, NotificationId, OperatorId, WorkerId,
+};
 use relink_core::masked::Secret;
 use relink_core::notification::Notification;
 use relink_core::operator_log::{Act, Entry, Head};
 use relink_core::signal::{KnownEvent, Signal};
 use relink_core::visit::Visit;
 use relink_store::{
-    AccountStore, AppDeliveryFilter, AppDeliveryRow, AppEventStore, Applied, AttemptFilter, AttemptRow, AuditRequest, AuditStore, Audited, Backlog, Begin,
-    BeginRequest, CaseFilter, CaseHistory, CaseStore, ComingBackStore, DeliveryStore, Door, Due, DueEvent,
-    DueStore, FinishRequest, Finished, InspectStore, LookUpRequest, Mark, MarkStore, OpenCase,
-    Operated, OperatorAct, OperatorStore, Progress, Proof, Proven, SignalStore, Store, StoreError,
+    AccountStore, AppDeliveryFilter, AppDeliveryRow, AppEventStore, Applied, AttemptFilter,
+    AttemptRow, AuditRequest, AuditStore, Audited, Backlog, Begin, BeginRequest, CaseFilter,
+    CaseHistory, CaseStore, ComingBackStore, DeliveryStore, Door, Due, DueEvent, DueStore,
+    FinishRequest, Finished, InspectStore, LookUpRequest, Mark, MarkStore, OpenCase, Operated,
+    OperatorAct, OperatorStore, Progress, Proof, Proven, SignalStore, Store, StoreError,
     StoreStats, StoredAccount, TryEnd, WayBack,
 };
 use std::time::Duration;

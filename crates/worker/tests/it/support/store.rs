@@ -3,17 +3,20 @@
 use super::{StandStill, stand_still};
 use relink_core::account::AccountUpsert;
 use relink_core::case::{Case, CloseReason};
-use relink_core::id::{AccountRef, CaseId, EndpointId, EventId, NotificationId, OperatorId, WorkerId};
+use relink_core::id::{
+    AccountRef, CaseId, EndpointId, EventId, NotificationId, OperatorId, WorkerId,
+};
 use relink_core::masked::Secret;
 use relink_core::notification::Notification;
 use relink_core::operator_log::{Act, Entry, Head};
 use relink_core::signal::{KnownEvent, Signal};
 use relink_core::visit::Visit;
 use relink_store::{
-    AccountStore, AppDeliveryFilter, AppDeliveryRow, AppEventStore, Applied, AttemptFilter, AttemptRow, AuditRequest, AuditStore, Audited, Backlog, Begin,
-    BeginRequest, CaseFilter, CaseHistory, CaseStore, ComingBackStore, DeliveryStore, Door, Due, DueEvent,
-    DueStore, FinishRequest, Finished, InspectStore, LookUpRequest, Mark, MarkStore, OpenCase,
-    Operated, OperatorAct, OperatorStore, Progress, Proof, Proven, SignalStore, Store, StoreError,
+    AccountStore, AppDeliveryFilter, AppDeliveryRow, AppEventStore, Applied, AttemptFilter,
+    AttemptRow, AuditRequest, AuditStore, Audited, Backlog, Begin, BeginRequest, CaseFilter,
+    CaseHistory, CaseStore, ComingBackStore, DeliveryStore, Door, Due, DueEvent, DueStore,
+    FinishRequest, Finished, InspectStore, LookUpRequest, Mark, MarkStore, OpenCase, Operated,
+    OperatorAct, OperatorStore, Progress, Proof, Proven, SignalStore, Store, StoreError,
     StoreStats, StoredAccount, TryEnd, WayBack,
 };
 use std::collections::HashMap;
@@ -257,7 +260,11 @@ impl AuditStore for ScriptedStore {
 
 #[async_trait::async_trait]
 impl AppEventStore for ScriptedStore {
-    async fn claim_events(&self, to: &EndpointId, most: usize) -> Result<Vec<DueEvent>, StoreError> {
+    async fn claim_events(
+        &self,
+        to: &EndpointId,
+        most: usize,
+    ) -> Result<Vec<DueEvent>, StoreError> {
         self.ask("claim_events", self.inner.claim_events(to, most)).await
     }
     async fn told(
