@@ -29,7 +29,8 @@ pub(crate) enum UrlPath {
 pub(crate) fn url(path: UrlPath) -> Kind<String> {
     Kind::new(Shape::Url, move |raw| {
         let text = plain_text(raw, 500).map_err(|fault| fault.advised(URL))?;
-        checked_url(&text, path).map_err(|fault| Fault { hide_value: text.contains('@'), ..fault })
+        checked_url(&text, path)
+            .map_err(|fault| Fault { hide_value: text.contains(['@', '?']), ..fault })
     })
 }
 

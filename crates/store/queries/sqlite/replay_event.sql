@@ -10,4 +10,4 @@ WHERE d.event_id = ?1
           SELECT 1 FROM app_deliveries AS o WHERE o.event_id = ?1 AND o.state = 'given_up'
       )
   )
-RETURNING d.endpoint
+RETURNING endpoint
