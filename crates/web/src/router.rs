@@ -131,7 +131,9 @@ impl Web {
         let users = table(feed::user_routes())
             .route_layer(middleware::from_fn_with_state(shared.clone(), feed::access::guard))
             .merge(table(banner_route()))
-            .route_layer(cors);
+            .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
+            // Behind the fallback: a preflight is of a method that no route has.
+            .layer(cors);
         let router = app
             .merge(ops)
             .merge(users)

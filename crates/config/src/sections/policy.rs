@@ -36,7 +36,7 @@ pub(super) fn policy(s: &mut Section<'_, '_>, usable: Option<EnabledChannels>) -
     for (key, fault) in faults(&policy) {
         s.problem(&key, fault);
     }
-    if let Some(usable) = usable.filter(|usable| usable.email || usable.sms || usable.in_app) {
+    if let Some(usable) = usable.filter(|usable| usable.email || usable.sms) {
         warn_of_silent_steps(s, &policy, usable);
     }
     Some(policy)

@@ -73,13 +73,12 @@ fn asker(
             (By::Token(token.expires_at), Some(token.user_id))
         }
     };
-    let named = params.into_iter().flatten().find(|(name, _)| *name == "user_id");
+    let params = params
+        .ok_or_else(|| ApiError::BadRequest("The path is not percent-encoded UTF-8.".to_owned()))?;
+    let named = params.into_iter().find(|(name, _)| *name == "user_id");
     let user_id = named.map(|(_, text)| text).filter(|text| is_user_id(text));
     let user_id = user_id.ok_or_else(|| {
-        ApiError::BadRequest(
-            "user_id: is not percent-encoded UTF-8 of 1 to 300 bytes without control characters"
-                .to_owned(),
-        )
+        ApiError::BadRequest("user_id: is not 1 to 300 bytes without control characters".to_owned())
     })?;
     if sub.is_some_and(|sub| sub != user_id) {
         return Err(ApiError::NotYours);

@@ -35,7 +35,7 @@ async fn a_users_open_cases_are_shown_once_settled_and_gone_when_closed() {
     let shown = cases(&world).await;
     let case = shown[0].as_object().unwrap();
     let keys: Vec<&str> = case.keys().map(String::as_str).collect();
-    assert_eq!(keys, ["account_ref", "announce", "id", "kind", "opened_at", "text", "text_key"]);
+    assert_eq!(keys, ["id", "account_ref", "kind", "opened_at", "announce", "text_key", "text"]);
     assert_eq!((&shown[0]["id"], &shown[0]["announce"]), (&json!(id), &json!(false)));
     world.advance(Duration::from_secs(10 * 60));
     let shown = cases(&world).await;
@@ -86,7 +86,7 @@ async fn a_user_id_is_percent_encoded_and_bounded() {
     let mut strange = account();
     strange["user_id"] = json!("Zoë / %2F?#");
     assert_eq!(world.put("clinic_1", &strange).await.status, 201);
-    world.open_case_with("clinic_1", "x").await;
+    world.open_case_with("clinic_1", None, "x").await;
     let path = "/v1/users/Zo%C3%AB%20%2F%20%252F%3F%23/cases";
     let reply = world.ask_as(Some(APP_KEY), "GET", path).await;
     assert_eq!(reply.json()["cases"].as_array().unwrap().len(), 1, "{reply:?}");
@@ -103,13 +103,13 @@ async fn a_case_of_somebody_else_is_one_that_does_not_exist() {
     let mut foreign = account();
     foreign["user_id"] = json!("user-2");
     world.put("clinic_2", &foreign).await;
-    let other = world.open_case_with("clinic_2", "x").await.to_string();
+    let other = world.open_case_with("clinic_2", None, "x").await.to_string();
     let token = token_of(&world, "user-1").await;
     let nobodys = "2639c97f-0d8e-56e7-a3f0-48f01b3f9f71";
     for act in ["link", "done", "seen"] {
         let body = r#"{"steps":["opened"]}"#;
         let mut answers = Vec::new();
-        for case in [other.as_str(), nobodys, "x", "%00", "%FF"] {
+        for case in [other.as_str(), nobodys, "x", "%00"] {
             let reply = post(&world, &token, &format!("{CASES}/{case}/{act}"), body).await;
             answers.push((reply.status, reply.text));
         }
@@ -184,7 +184,7 @@ async fn no_stored_field_gets_into_the_feed_but_its_ids() {
         "javascript:alert(1)",
         "'};alert(1);//",
         "data: x\r\nevent: cases\r\ndata: {}",
-        "\u{2028}\u{2029}",
+        "a\u{2028}b\u{2029}c",
     ]
     .into_iter()
     .enumerate()
@@ -197,7 +197,7 @@ async fn no_stored_field_gets_into_the_feed_but_its_ids() {
         hostile["contacts"][0]["locale"] = json!(attack);
         let account = format!("hostile_{number}");
         assert!(world.put(&account, &hostile).await.status < 300);
-        world.open_case_with(&account, &attack).await;
+        world.open_case_with(&account, Some(&attack), &attack).await;
         let reply = world.ask_as(Some(APP_KEY), "GET", CASES).await;
         assert_eq!(reply.header("content-type"), "application/json");
         assert!(!reply.text.contains(&attack), "{attack}: {}", reply.text);

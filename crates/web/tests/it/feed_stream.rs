@@ -97,7 +97,7 @@ async fn two_hundred_pages_hear_of_a_case_and_of_its_end() {
     }
     let mut cases = Vec::new();
     for user in 0..7 {
-        cases.push(running.world.open_case_with(&format!("clinic_{user}"), "x").await);
+        cases.push(running.world.open_case_with(&format!("clinic_{user}"), None, "x").await);
     }
     for (number, reader) in readers.iter_mut().enumerate() {
         reader.hears(&format!("\"id\":\"{}\"", cases[number / 32])).await;

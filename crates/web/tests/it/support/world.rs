@@ -205,11 +205,16 @@ impl World {
     /// Opens a case of an account registered meanwhile; its email is due at once.
     pub(crate) async fn open_case(&self, account_ref: &str) -> CaseId {
         assert!(self.put(account_ref, &account()).await.status < 300);
-        self.open_case_with(account_ref, "password_expired").await
+        self.open_case_with(account_ref, None, "password_expired").await
     }
 
-    /// Opens a case of an account that is registered; Cobalt's own words in it are `word`.
-    pub(crate) async fn open_case_with(&self, account_ref: &str, word: &str) -> CaseId {
+    /// Opens a case of an account that is registered, with these words of Cobalt in it.
+    pub(crate) async fn open_case_with(
+        &self,
+        account_ref: &str,
+        domain: Option<&str>,
+        error_type: &str,
+    ) -> CaseId {
         let now = from_millis(self.clock.load(Ordering::SeqCst));
         let signal = Signal {
             event_id: EventId::parse(&format!("{account_ref} at {now}")).unwrap(),
@@ -218,8 +223,8 @@ impl World {
             source: SignalSource::CobaltWebhook,
             occurred_at: now,
             received_at: now,
-            emr_instance_domain: Some(word.into()),
-            error_type: Some(word.into()),
+            emr_instance_domain: domain.map(str::to_owned),
+            error_type: Some(error_type.into()),
             digest: "digest".into(),
             trace: None,
         };
