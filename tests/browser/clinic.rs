@@ -2,7 +2,9 @@
 //! and a browser.
 
 use relink_http::Method;
-use relink_tests::{Api, Browser, Corner, Engines, HostApp, Relink, Screen, eventually};
+use relink_tests::{
+    APP_SECRET, Api, App, Browser, Corner, Engines, HostApp, Relink, Screen, eventually,
+};
 use serde_json::Value;
 
 /// The account whose login breaks.
@@ -10,9 +12,6 @@ pub(crate) const ACCOUNT: &str = "clinic_1";
 
 /// Whose it is.
 const USER: &str = "user-143";
-
-/// The secret that webhooks to the app are signed with.
-pub(crate) const APP_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// The button of the page's state that is in sight, by what it does.
 pub(crate) fn button(does: &str) -> String {
@@ -39,6 +38,8 @@ channels = ["sms"]
 pub(crate) struct Clinic {
     pub(crate) corner: Corner,
     pub(crate) app: HostApp,
+    /// Where the app hears of its cases; checks every signature with the reference library.
+    pub(crate) hooks: App,
     pub(crate) api: Api,
     pub(crate) process: Relink,
 }
@@ -51,24 +52,24 @@ impl Clinic {
 
     /// The same after `more` has changed the configuration.
     pub(crate) async fn open_with(more: impl FnOnce(&Corner)) -> Self {
-        let (corner, app) =
-            tokio::join!(Corner::new(Engines::Embedded, REMINDED_LATER), HostApp::start());
+        let corner = Corner::new(Engines::Embedded, REMINDED_LATER).await;
+        let (app, hooks) = tokio::join!(HostApp::start(), App::start());
         let relink = format!("http://{}", corner.web);
         corner.reconfigure("https://relink.example.org", &relink);
         let origins = format!("[web]\nallowed_origins = [\"{}\"]", app.origin());
         corner.reconfigure("[web]", &origins);
-        let hooks = format!(
+        let told = format!(
             "[[app.webhooks]]\nid = \"app\"\nurl = \"{}\"\nsecrets = [\"{APP_SECRET}\"]\n[policy]",
-            app.hook_url()
+            hooks.url()
         );
-        corner.reconfigure("[policy]", &hooks);
+        corner.reconfigure("[policy]", &told);
         more(&corner);
         corner.cobalt.call_back_to(&format!("{relink}/r/back"));
         corner.cobalt.add_account(ACCOUNT, "canary-token-143");
         let process = corner.start(&["run"]);
         let api = Api::new(&corner);
         api.register(ACCOUNT, 143).await;
-        Self { corner, app, api, process }
+        Self { corner, app, hooks, api, process }
     }
 
     /// The login breaks, and Cobalt says so; answers the link in the message that arrives.

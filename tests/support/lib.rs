@@ -52,7 +52,7 @@ pub use clock::FakeClock;
 pub use cluster::Cluster;
 pub use corner::{Corner, Engines, Servers, postgres_address};
 pub use deploy::ONE_STEP;
-pub use host_app::{Hook, HostApp};
+pub use host_app::HostApp;
 pub use ledger::{Ledger, Told};
 pub use load::{Channels, Load, Rate, account};
 pub use memory::ScarceMemory;

@@ -9,11 +9,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 /// Of 24 bytes.
-pub(crate) const APP_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+pub const APP_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// An answer.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Reply {
+pub enum Reply {
     /// This status.
     Status(u16),
     /// This status and a `Retry-After` in seconds.
@@ -26,7 +26,7 @@ pub(crate) enum Reply {
 
 /// An event that was posted and whose signature holds.
 #[derive(Debug, Clone)]
-pub(crate) struct Heard {
+pub struct Heard {
     /// `webhook-id`.
     pub id: String,
     /// Its `type`.
@@ -37,7 +37,7 @@ pub(crate) struct Heard {
 
 /// The running endpoint. Answers 200 unless told otherwise; ends with its runtime.
 #[derive(Debug, Clone)]
-pub(crate) struct App {
+pub struct App {
     /// Where it listens.
     pub address: SocketAddr,
     heard: Arc<Mutex<Vec<Heard>>>,
@@ -46,7 +46,7 @@ pub(crate) struct App {
 
 impl App {
     /// Listens on a free port.
-    pub(crate) async fn start() -> Self {
+    pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let app = Self { address, heard: Arc::default(), script: Arc::default() };
@@ -60,17 +60,17 @@ impl App {
     }
 
     /// Where events are posted.
-    pub(crate) fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("http://{}/relink/events", self.address)
     }
 
     /// Answers the next calls like this.
-    pub(crate) fn say(&self, replies: &[Reply]) {
+    pub fn say(&self, replies: &[Reply]) {
         self.script.lock().unwrap().extend(replies);
     }
 
     /// Everything heard so far.
-    pub(crate) fn heard(&self) -> Vec<Heard> {
+    pub fn heard(&self) -> Vec<Heard> {
         self.heard.lock().unwrap().clone()
     }
 

@@ -1,6 +1,7 @@
 //! Everything the scenarios share: a world to start, a store that fails on command, a queue in
 //! memory, a provider that follows a script.
 
+#[allow(unreachable_pub, reason = "shared with the tests of the whole system, which hand it on")]
 mod app;
 mod cobalt;
 mod events;
