@@ -15,7 +15,7 @@ enum Shown {
 use Shown::{Elsewhere, Here, NotHere};
 
 /// Row 1 first.
-const ROWS: [Shown; 74] = [
+const ROWS: [Shown; 75] = [
     Here(&[
         "processes::a_receiver_killed_again_and_again_loses_no_receipt",
         "points::an_event_that_was_synced_but_not_answered_is_delivered",
@@ -187,6 +187,10 @@ const ROWS: [Shown; 74] = [
         "an_hour_of_missed_webhooks_is_made_up_for_by_workers_account_by_account",
     ),
     NotHere,
+    Elsewhere(
+        "tests/scenarios/app_events.rs",
+        "a_worker_that_ends_before_it_records_an_answer_tells_again_under_the_same_id",
+    ),
 ];
 
 /// Files with tests of rows.
