@@ -15,7 +15,7 @@ enum Shown {
 use Shown::{Elsewhere, Here, NotHere};
 
 /// Row 1 first.
-const ROWS: [Shown; 75] = [
+const ROWS: [Shown; 76] = [
     Here(&[
         "processes::a_receiver_killed_again_and_again_loses_no_receipt",
         "points::an_event_that_was_synced_but_not_answered_is_delivered",
@@ -190,6 +190,10 @@ const ROWS: [Shown; 75] = [
     Elsewhere(
         "tests/scenarios/probe.rs",
         "while_cobalt_is_down_messages_wait_and_then_reach_whoever_still_needs_them",
+    ),
+    Elsewhere(
+        "tests/scenarios/app_events.rs",
+        "a_worker_that_ends_before_it_records_an_answer_tells_again_under_the_same_id",
     ),
 ];
 
