@@ -65,6 +65,14 @@ impl Address {
             Self::Phone(number) => number.masked(),
         }
     }
+
+    /// What whoever holds a link may see of whom it is for.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Email(address) => address.hint(),
+            Self::Phone(number) => number.hint(),
+        }
+    }
 }
 
 impl Contact {

@@ -26,6 +26,7 @@ pub mod gate;
 pub mod next_step;
 pub mod plan;
 pub mod reconcile;
+pub mod renewal;
 pub mod retry;
 
 pub mod fail_point;
