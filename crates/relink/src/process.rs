@@ -96,7 +96,7 @@ impl Process {
         };
         let web = match &store {
             Some(store) if roles.web => {
-                let relink_config::Web { listen: address, reuse_port: shared } = config.web;
+                let relink_config::Web { listen: address, reuse_port: shared, .. } = config.web;
                 let wanted = Wanted { purpose: Purpose::Web, address, shared };
                 let listener = ports.open(wanted).await?;
                 let metrics = relink_web::Metrics::register(&mut registry);

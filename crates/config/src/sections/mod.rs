@@ -5,6 +5,7 @@
 mod access;
 mod channels;
 mod cobalt;
+mod look;
 mod policy;
 mod storage;
 
@@ -170,7 +171,18 @@ fn web(s: &mut Section<'_, '_>) -> Option<Web> {
     let reuse_port = s
         .key("reuse_port", "Lets a second process of the web role listen on the same port, to take over from the first.")
         .or(flag(), Raw::Flag(false));
-    Some(Web { listen: listen?, reuse_port: reuse_port? })
+    let behind_proxy = s
+        .key("behind_proxy", "Whether a proxy is in front that adds who asks to X-Forwarded-For.")
+        .or(flag(), Raw::Flag(false));
+    let accent = look::accent_key(s);
+    let logo = look::logo_key(s);
+    Some(Web {
+        listen: listen?,
+        reuse_port: reuse_port?,
+        behind_proxy: behind_proxy?,
+        accent: accent?,
+        logo: logo?,
+    })
 }
 
 /// Shorter, and a relay that takes a moment would be taken for a dead worker.
