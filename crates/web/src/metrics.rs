@@ -1,10 +1,12 @@
-//! Requests by route and status. The route is the pattern, never the path: a path holds ids.
+//! Requests by route and status, and steps of people who come back. The route is the pattern, never
+//! the path: a path holds ids.
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
+use relink_core::visit::{VisitStep, Visitor};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
@@ -12,10 +14,17 @@ struct Labels {
     status: u16,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct VisitLabels {
+    step: &'static str,
+    visitor: &'static str,
+}
+
 /// The counters of the web role. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     requests: Family<Labels, Counter>,
+    visits: Family<VisitLabels, Counter>,
     to_relink: Histogram,
 }
 
@@ -24,11 +33,17 @@ impl Metrics {
     pub fn register(registry: &mut Registry) -> Self {
         // A minute to about 45 days: a person may take that long.
         let to_relink = Histogram::new(exponential_buckets(60.0, 2.0, 17));
-        let metrics = Self { requests: Family::default(), to_relink };
+        let (requests, visits) = (Family::default(), Family::default());
+        let metrics = Self { requests, visits, to_relink };
         registry.register(
             "relink_web_requests",
             "Requests to the web listener",
             metrics.requests.clone(),
+        );
+        registry.register(
+            "relink_visits",
+            "Steps of people who came back, by who is behind them",
+            metrics.visits.clone(),
         );
         registry.register(
             "relink_time_to_relink_seconds",
@@ -40,6 +55,11 @@ impl Metrics {
 
     pub(crate) fn relinked_after(&self, seconds: f64) {
         self.to_relink.observe(seconds);
+    }
+
+    pub(crate) fn visit(&self, step: VisitStep, visitor: Visitor) {
+        let labels = VisitLabels { step: step.as_str(), visitor: visitor.as_str() };
+        self.visits.get_or_create(&labels).inc();
     }
 
     pub(crate) fn request(&self, route: &str, status: u16) {

@@ -11,6 +11,7 @@ mod coming_back;
 mod finish;
 mod look_up;
 mod operate;
+mod renew;
 mod settle;
 mod signal;
 
@@ -21,6 +22,7 @@ pub(crate) use coming_back::{proven_changes, visit_changes};
 pub(crate) use finish::{FinishSnapshot, finish_changes};
 pub(crate) use look_up::look_up_changes;
 pub(crate) use operate::{Replay, ReplaySnapshot, act_of, logged, replay_changes};
+pub(crate) use renew::renew_changes;
 pub(crate) use signal::{KnownSignal, SignalSnapshot, repeated, signal_changes};
 
 use crate::rows::{StoredCase, StoredNotification};

@@ -23,6 +23,7 @@ mod listing;
 mod marks;
 mod operators;
 mod property;
+mod renewing;
 mod schema;
 mod signals;
 mod steps;

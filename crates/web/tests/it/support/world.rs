@@ -1,32 +1,28 @@
 //! The web role over a store of its own. Every answer is looked through for what must never be
 //! shown, and noted against what the description promises.
 
+use super::setting::{APP_KEY, CLIENT_SECRET, OPS_KEY, Setting, config, rules};
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request};
 use http_body_util::BodyExt as _;
 use prometheus_client::registry::Registry;
-use relink_config::Config;
-use relink_core::account::{Channel, Role};
+use relink_cobalt::CobaltClient;
+use relink_core::account::Channel;
 use relink_core::attempt::Outcome;
 use relink_core::id::{AccountRef, CaseId, ContactId, EventId, NotificationId, StepId, WorkerId};
-use relink_core::masked::Secret;
-use relink_core::policy::{EnabledChannels, OnUnknown, Policy, Rules, Step};
 use relink_core::seal::{KEY_LEN, KeyRing, SealKey};
 use relink_core::sender::Sent;
 use relink_core::signal::{Signal, SignalKind, SignalSource};
 use relink_core::time::from_millis;
+use relink_http::client::{HttpClient, Limits};
 use relink_store::{Begin, BeginRequest, Clock, FinishRequest, OpenAttempt, SqliteStore, Store};
 use relink_web::{Metrics, Parts, Web};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tower_service::Service as _;
-
-pub(crate) const APP_KEY: &str = "app-key-0123456789abcdef";
-pub(crate) const OPS_KEY: &str = "ops-key-0123456789abcdef";
 
 /// What no answer may ever show.
 const TOKEN: &str = "canary-access-token-7f3a";
@@ -57,6 +53,11 @@ impl Reply {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
+    /// The page with the slashes that the template escapes.
+    pub(crate) fn html(&self) -> String {
+        self.text.replace("&#x2f;", "/")
+    }
+
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap()
     }
@@ -74,10 +75,11 @@ impl Reply {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        Self::called("Acme Health").await
+        Self::set(Setting::default()).await
     }
 
-    pub(crate) async fn called(instance: &str) -> Self {
+    /// Over a store of its own.
+    pub(crate) async fn set(setting: Setting) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(AtomicI64::new(1_767_225_600_000));
         let key = SealKey::from_bytes("k1", &[1; KEY_LEN]).unwrap();
@@ -87,25 +89,33 @@ impl World {
             SqliteStore::open(&path, Arc::new(rules()), KeyRing::new(key, Vec::new()), manual);
         let store: Arc<dyn Store> = Arc::new(store.unwrap());
         store.migrate().await.unwrap();
-        Self::over(store, instance, clock, folder)
+        Self::over(store, &setting, clock, folder)
     }
 
     /// The same over a store that the scenario brings.
     pub(crate) fn with(store: Arc<dyn Store>) -> Self {
-        Self::over(store, "Acme Health", Arc::default(), tempfile::tempdir().unwrap())
+        Self::over(store, &Setting::default(), Arc::default(), tempfile::tempdir().unwrap())
+    }
+
+    /// The same world, asked through another store.
+    pub(crate) fn through(self, store: Arc<dyn Store>, setting: &Setting) -> Self {
+        Self::over(store, setting, self.clock, self._folder)
     }
 
     fn over(
         store: Arc<dyn Store>,
-        instance: &str,
+        setting: &Setting,
         clock: Arc<AtomicI64>,
         folder: tempfile::TempDir,
     ) -> Self {
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
-        let config = config(instance);
-        let web =
-            Web::build(Parts { store: Arc::clone(&store), config: &config, cobalt: None, metrics });
+        let config = config(setting);
+        let cobalt = config.cobalt.has_credentials().then(|| {
+            let http = HttpClient::new(Limits::default()).unwrap();
+            CobaltClient::new(&config.cobalt, http).unwrap()
+        });
+        let web = Web::build(Parts { store: Arc::clone(&store), config: &config, cobalt, metrics });
         Self { web, store, clock, registry, asked: Mutex::default(), _folder: folder }
     }
 
@@ -147,7 +157,7 @@ impl World {
         let text = String::from_utf8(bytes.to_vec()).unwrap();
         let reply = Reply { status: parts.status.as_u16(), headers: parts.headers, text };
         let shown = format!("{reply:?}");
-        for secret in [TOKEN, EMAIL, PHONE, APP_KEY, OPS_KEY] {
+        for secret in [TOKEN, EMAIL, PHONE, APP_KEY, OPS_KEY, CLIENT_SECRET] {
             assert!(!shown.contains(secret), "{method} {path} shows {secret}: {shown}");
         }
         if method != Method::HEAD
@@ -164,6 +174,46 @@ impl World {
         self.asked.lock().unwrap().clone()
     }
 
+    pub(crate) fn now(&self) -> relink_core::Timestamp {
+        from_millis(self.clock.load(Ordering::SeqCst))
+    }
+
+    /// A link as a person got it, without the host, and its case.
+    pub(crate) async fn link(&self) -> (String, CaseId) {
+        let case = self.open_case("clinic_1").await;
+        let open = self.send_first(case, Outcome::Accepted).await;
+        (open.link.url(""), case)
+    }
+
+    /// Presses a button without a script, as browsers of today do.
+    pub(crate) async fn press(&self, path: &str) -> Reply {
+        let request = Request::post(path)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("accept", "text/html,application/xhtml+xml")
+            .header("origin", "null")
+            .header("sec-fetch-site", "same-origin")
+            .header("sec-fetch-mode", "navigate")
+            .header("sec-fetch-user", "?1");
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    /// Does what the page's script does.
+    pub(crate) async fn script(&self, path: &str, body: &Value) -> Reply {
+        let request = Request::post(path)
+            .header("content-type", "application/json")
+            .header("accept", "application/json")
+            .header("origin", "http://127.0.0.1:8081")
+            .header("sec-fetch-site", "same-origin");
+        self.send(request.body(body.to_string().into()).unwrap()).await
+    }
+
+    /// What people who came back did, as recorded.
+    pub(crate) async fn visits(&self, case: CaseId) -> Vec<String> {
+        let history = self.store.case(case).await.unwrap().unwrap();
+        let told = history.visits.iter().map(|visit| format!("{} {}", visit.step, visit.visitor));
+        told.collect()
+    }
+
     pub(crate) fn advance(&self, by: Duration) {
         self.clock.fetch_add(i64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
     }
@@ -171,11 +221,21 @@ impl World {
     /// Opens a case of an account registered meanwhile; its email is due at once.
     pub(crate) async fn open_case(&self, account_ref: &str) -> CaseId {
         assert!(self.put(account_ref, &account()).await.status < 300);
-        let now = from_millis(self.clock.load(Ordering::SeqCst));
+        let now = self.now();
+        self.signal(account_ref, SignalKind::LoginRequired, now).await.unwrap()
+    }
+
+    /// Applies a signal of this moment; answers its case.
+    pub(crate) async fn signal(
+        &self,
+        account_ref: &str,
+        kind: SignalKind,
+        now: relink_core::Timestamp,
+    ) -> Option<CaseId> {
         let signal = Signal {
-            event_id: EventId::parse(&format!("{account_ref} at {now}")).unwrap(),
+            event_id: EventId::parse(&format!("{account_ref} {kind} at {now}")).unwrap(),
             account_ref: AccountRef::parse(account_ref).unwrap(),
-            kind: SignalKind::LoginRequired,
+            kind,
             source: SignalSource::CobaltWebhook,
             occurred_at: now,
             received_at: now,
@@ -184,13 +244,18 @@ impl World {
             digest: "digest".into(),
             trace: None,
         };
-        self.store.apply_signals(&[signal]).await.unwrap()[0].case_id.unwrap()
+        self.store.apply_signals(&[signal]).await.unwrap()[0].case_id
     }
 
     /// Begins the first email of a case and leaves it under way.
     pub(crate) async fn begin(&self, case: CaseId) -> Box<OpenAttempt> {
+        self.send_step(case, "first").await
+    }
+
+    /// Begins the email of a step: its link works from then on.
+    pub(crate) async fn send_step(&self, case: CaseId, step: &str) -> Box<OpenAttempt> {
         let request = BeginRequest {
-            notification_id: id_of(case, "first", Channel::Email),
+            notification_id: id_of(case, step, Channel::Email),
             worker: WorkerId::parse("test").unwrap(),
             lease: Duration::from_secs(60),
         };
@@ -262,56 +327,4 @@ fn template(path: &str) -> Option<String> {
             && parts.iter().zip(&given).all(|(part, given)| part.starts_with('{') || part == given)
     };
     relink_web::openapi().paths.paths.into_keys().find(fits)
-}
-
-/// A configuration with both keys; `instance` may be anything a file can say.
-fn config(instance: &str) -> Config {
-    let name = Value::from(instance);
-    let text = format!(
-        r#"
-[instance]
-name = {name}
-public_url = "http://127.0.0.1:8081"
-[email]
-enabled = false
-[sms]
-enabled = false
-[[api.keys]]
-id = "app"
-role = "app"
-secret = {{ env = "APP_KEY" }}
-[[api.keys]]
-id = "ops"
-role = "ops"
-secret = {{ env = "OPS_KEY" }}
-"#
-    );
-    let secrets = [("APP_KEY", APP_KEY), ("OPS_KEY", OPS_KEY)];
-    let env: BTreeMap<String, String> =
-        secrets.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-    Config::parse(&text, "a test", Path::new(""), &env).unwrap().config
-}
-
-fn rules() -> Rules {
-    let step = |id: &str, at, channels: &[Channel]| Step {
-        id: StepId::parse(id).unwrap(),
-        at,
-        to: Role::User,
-        channels: channels.to_vec(),
-    };
-    let day = Duration::from_secs(24 * 60 * 60);
-    Rules {
-        policy: Policy {
-            settle: Duration::ZERO,
-            expire: 30 * day,
-            late_by_max: day,
-            steps: vec![
-                step("first", Duration::ZERO, &[Channel::Email, Channel::Sms]),
-                step("nudge", day, &[Channel::Sms]),
-            ],
-        },
-        channels: EnabledChannels { email: true, sms: true },
-        email_on_unknown: OnUnknown::ResendOnce,
-        sms_on_unknown: OnUnknown::LookUp,
-    }
 }

@@ -13,8 +13,8 @@ use relink_store::{
     AccountStore, Applied, AttemptFilter, AttemptRow, AuditRequest, AuditStore, Audited, Begin,
     BeginRequest, CaseFilter, CaseHistory, CaseStore, ComingBackStore, DeliveryStore, Door, Due,
     DueStore, FinishRequest, Finished, InspectStore, LookUpRequest, Mark, MarkStore, OpenCase,
-    Operated, OperatorAct, OperatorStore, Progress, Proof, Proven, SignalStore, Store, StoreError,
-    StoreStats, StoredAccount, WayBack,
+    Operated, OperatorAct, OperatorStore, Progress, Proof, Proven, Renewal, Renewed, SignalStore,
+    Store, StoreError, StoreStats, StoredAccount, WayBack,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -137,6 +137,9 @@ impl ComingBackStore for ScriptedStore {
     async fn close_proven(&self, proof: &Proof) -> Result<Proven, StoreError> {
         self.ask("close_proven", self.inner.close_proven(proof)).await
     }
+    async fn renew_link(&self, renewal: &Renewal) -> Result<Renewed, StoreError> {
+        self.ask("renew_link", self.inner.renew_link(renewal)).await
+    }
     async fn claim_rechecks(&self, limit: usize) -> Result<Vec<CaseId>, StoreError> {
         self.ask("claim_rechecks", self.inner.claim_rechecks(limit)).await
     }
@@ -229,9 +232,6 @@ impl InspectStore for ScriptedStore {
     }
     async fn dead_notifications(&self, limit: usize) -> Result<Vec<Notification>, StoreError> {
         self.ask("dead_notifications", self.inner.dead_notifications(limit)).await
-    }
-    async fn link(&self, token_hash: &str) -> Result<Option<(Notification, Case)>, StoreError> {
-        self.ask("link", self.inner.link(token_hash)).await
     }
 }
 
