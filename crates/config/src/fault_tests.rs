@@ -207,6 +207,11 @@ secret = { env = "RELINK_APP_KEY" }
 }
 
 #[test]
+fn a_look_that_people_could_not_read_is_refused() {
+    insta::assert_snapshot!(with("[web]\naccent = \"#ffcc00\"\nlogo = \"absent.svg\"\n"));
+}
+
+#[test]
 fn a_policy_that_could_never_send_is_refused() {
     let policies = [
         "settle = \"1d\"\nexpire = \"1d\"\nlate_by_max = \"0s\"\n",
@@ -224,6 +229,13 @@ to = "user"
 channels = []
 [[policy.steps]]
 id = "bare"
+"#,
+        r#"
+[[policy.steps]]
+id = "renewed"
+at = "0s"
+to = "user"
+channels = ["email"]
 "#,
         r#"
 [[policy.steps]]

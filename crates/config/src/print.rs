@@ -67,6 +67,11 @@ impl Config {
         page.plain("reuse_port", self.web.reuse_port);
         page.plain("max_connections", self.web.max_connections);
         page.plain("allowed_origins", format_args!("{:?}", self.web.allowed_origins));
+        page.plain("behind_proxy", self.web.behind_proxy);
+        page.text("accent", &self.web.accent);
+        if let Some(logo) = &self.web.logo {
+            page.path("logo", &logo.path);
+        }
         page.table("[work]");
         page.text("lease", format_duration(self.work.lease));
         page.text("drain", format_duration(self.work.drain));

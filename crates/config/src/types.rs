@@ -137,6 +137,32 @@ pub struct Web {
     pub max_connections: usize,
     /// Origins of pages, other than `public_url`'s own, that may use the in-app feed.
     pub allowed_origins: Vec<String>,
+    /// Whether a proxy is in front that says in `X-Forwarded-For` who asks.
+    pub behind_proxy: bool,
+    /// The colour of buttons on pages, `#rrggbb`; white text on it can be read.
+    pub accent: String,
+    /// What is shown at the top of pages.
+    pub logo: Option<Logo>,
+}
+
+/// A picture, already read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logo {
+    /// The file it is from.
+    pub path: PathBuf,
+    /// What it is.
+    pub kind: LogoKind,
+    /// At most 64 KiB.
+    pub bytes: Vec<u8>,
+}
+
+/// The pictures that can be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogoKind {
+    /// Text that could hold a script, which pages do not run.
+    Svg,
+    /// Pixels.
+    Png,
 }
 
 /// `[work]`

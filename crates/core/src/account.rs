@@ -69,6 +69,15 @@ impl Address {
             Self::InApp => Channel::InApp.to_string(),
         }
     }
+
+    /// What whoever holds a link may see of whom it is for; nothing where there is no address.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Email(address) => Some(address.hint()),
+            Self::Phone(number) => Some(number.hint()),
+            Self::InApp => None,
+        }
+    }
 }
 
 impl Contact {

@@ -83,7 +83,8 @@ words! {
         CaseExpired = "case_expired",
         /// Its moment has passed by more than the policy allows.
         Late = "late",
-        /// Another channel of the same step took over.
+        /// Another message took over: the same step over another channel, or a new link that the
+        /// person asked for.
         Superseded = "superseded",
         /// Every try of the schedule is used up.
         RetriesExhausted = "retries_exhausted",

@@ -30,6 +30,7 @@ pub mod next_step;
 pub mod plan;
 pub mod probe;
 pub mod reconcile;
+pub mod renewal;
 pub mod retry;
 
 pub mod fail_point;

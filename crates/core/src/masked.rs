@@ -118,6 +118,15 @@ impl EmailAddress {
         let first: String = local.chars().take(1).collect();
         format!("{first}***@{domain}")
     }
+
+    /// What whoever holds a link may see of whom it is for: `j•••@e•••.org`. Enough to know one's
+    /// own address by, too little to write to.
+    pub fn hint(&self) -> String {
+        let (local, domain) = self.0.split_once('@').unwrap_or(("", ""));
+        let (host, top) = domain.rsplit_once('.').unwrap_or((domain, ""));
+        let first = |text: &str| text.chars().take(1).collect::<String>();
+        format!("{}•••@{}•••.{top}", first(local), first(host))
+    }
 }
 
 /// A phone number in E.164: `+`, a country code that does not begin with 0, 7 to 15 digits.
@@ -158,6 +167,12 @@ impl PhoneNumber {
         let start: String = self.0.chars().take(2).collect();
         let tail: String = self.0.chars().skip(self.0.len().saturating_sub(4)).collect();
         format!("{start}***{tail}")
+    }
+
+    /// What whoever holds a link may see of whom it is for: `•••06`.
+    pub fn hint(&self) -> String {
+        let tail: String = self.0.chars().skip(self.0.len().saturating_sub(2)).collect();
+        format!("•••{tail}")
     }
 }
 
@@ -207,6 +222,14 @@ mod tests {
         let phone = PhoneNumber::parse("+15005550006").unwrap();
         let shown = format!("{secret} {secret:?} {email} {email:?} {phone} {phone:?}");
         assert_eq!(shown, "*** *** j***@example.org j***@example.org +1***0006 +1***0006");
+    }
+
+    #[test]
+    fn a_hint_is_known_only_to_whoever_knows_the_address() {
+        let email = |text: &str| EmailAddress::parse(text).unwrap().hint();
+        assert_eq!(email("jane.doe@clinic.example.org"), "j•••@c•••.org");
+        assert_eq!(email("x@y.de"), "x•••@y•••.de");
+        assert_eq!(PhoneNumber::parse("+15005550006").unwrap().hint(), "•••06");
     }
 
     #[test]

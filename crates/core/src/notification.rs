@@ -106,7 +106,7 @@ words! {
         Skipped = "skipped",
         /// Will not be sent because the case ended.
         Cancelled = "cancelled",
-        /// Replaced by another channel for the same step.
+        /// Replaced by another message: over another channel, or with a link that was asked for.
         Superseded = "superseded",
         /// Given to the operator.
         Dead = "dead",

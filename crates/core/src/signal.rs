@@ -30,6 +30,8 @@ words! {
         Reconcile = "reconcile",
         /// An operator, on the command line or in the console.
         Operator = "operator",
+        /// Somebody whose link had ended, on its page.
+        Person = "person",
     }
 }
 

@@ -3,12 +3,14 @@
 
 use crate::StoreError;
 use relink_core::Timestamp;
-use relink_core::account::Contact;
+use relink_core::account::{Channel, Contact};
 use relink_core::case::Case;
-use relink_core::id::{CaseId, NotificationId};
+use relink_core::id::{AccountRef, CaseId, ContactId, NotificationId};
 use relink_core::masked::Secret;
 use relink_core::notification::Notification;
-use relink_core::visit::{Visit, Way};
+use relink_core::renewal::asked_for;
+use relink_core::signal::{Signal, SignalKind};
+use relink_core::visit::{Visit, Visitor, Way};
 use std::time::Duration;
 
 /// How far back link tokens are counted for their limit
@@ -80,6 +82,37 @@ pub enum Proven {
     NotOpen,
 }
 
+/// A new link that somebody asks for by one that has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Renewal {
+    /// The message whose link it was.
+    pub notification_id: NotificationId,
+    /// Its case, which has ended.
+    pub case_id: CaseId,
+    /// The account of that case.
+    pub account_ref: AccountRef,
+    /// Whom that message was for: whom the new one is for.
+    pub contact_id: ContactId,
+    /// How it went: how the new one goes.
+    pub channel: Channel,
+    /// What is wrong, as far as anybody knows: the kind of a case that has to be opened.
+    pub kind: SignalKind,
+    /// Who asks.
+    pub visitor: Visitor,
+}
+
+/// What asking for a new link did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Renewed {
+    /// This message is planned, due at once.
+    Planned(NotificationId),
+    /// Nothing: one went out a moment ago, or there were enough
+    /// ([`next_renewal`](relink_core::renewal::next_renewal)).
+    Before,
+    /// Nothing: the account or the person is not on file any more.
+    Nowhere,
+}
+
 /// People who come back.
 #[async_trait::async_trait]
 pub trait ComingBackStore: Send + Sync {
@@ -105,6 +138,14 @@ pub trait ComingBackStore: Send + Sync {
     /// Nothing was changed.
     async fn close_proven(&self, proof: &Proof) -> Result<Proven, StoreError>;
 
+    /// Plans one message with a new link for the person whose link has ended, in the account's
+    /// open case, or in one that this opens without waiting for it to settle. Records that it was
+    /// asked for, when something is planned.
+    ///
+    /// # Errors
+    /// Nothing was changed.
+    async fn renew_link(&self, renewal: &Renewal) -> Result<Renewed, StoreError>;
+
     /// Up to `limit` cases whose account is to be asked for again, each with its next moment
     /// ([`RECHECK_WAITS`](relink_core::visit::RECHECK_WAITS)) set. Concurrent callers get different
     /// ones. A case may have ended meanwhile.
@@ -112,4 +153,11 @@ pub trait ComingBackStore: Send + Sync {
     /// # Errors
     /// Nothing was taken.
     async fn claim_rechecks(&self, limit: usize) -> Result<Vec<CaseId>, StoreError>;
+}
+
+/// What a renewal says, should a case have to be opened for it.
+pub(crate) fn said(renewal: &Renewal, now: Timestamp) -> Result<Signal, StoreError> {
+    let Renewal { notification_id, account_ref, kind, .. } = renewal;
+    asked_for(*notification_id, account_ref, *kind, now)
+        .map_err(|error| StoreError::Refused(error.to_string()))
 }

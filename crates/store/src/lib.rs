@@ -43,7 +43,8 @@ pub use audit::{
 };
 pub use clock::Clock;
 pub use coming_back::{
-    AccountAtHand, ComingBackStore, Door, MINTS_COUNTED_OVER, Proof, Proven, WayBack,
+    AccountAtHand, ComingBackStore, Door, MINTS_COUNTED_OVER, Proof, Proven, Renewal, Renewed,
+    WayBack,
 };
 pub use deliver::{
     Begin, BeginRequest, DeliveryStore, FinishRequest, Finished, LookUpRequest, OpenAttempt,

@@ -340,12 +340,6 @@ pub trait InspectStore: Send + Sync {
     /// # Errors
     /// Could not be read.
     async fn dead_notifications(&self, limit: usize) -> Result<Vec<Notification>, StoreError>;
-
-    /// The notification and its case behind a link's hash; records nothing.
-    ///
-    /// # Errors
-    /// Could not be read.
-    async fn link(&self, token_hash: &str) -> Result<Option<(Notification, Case)>, StoreError>;
 }
 
 /// The whole store.

@@ -5,7 +5,7 @@
 use crate::router::Shared;
 use relink_cobalt::{CobaltError, Probe};
 use relink_core::case::{Case, CloseReason};
-use relink_core::id::NotificationId;
+use relink_core::id::{CaseId, NotificationId};
 use relink_core::masked::Secret;
 use relink_core::time::since;
 use relink_core::visit::{MINTS_PER_HOUR, Visit, VisitStep, Visitor, Way};
@@ -26,6 +26,22 @@ impl Came {
         let Self { way, visitor, notification_id } = self;
         Visit { at: relink_core::Timestamp::UNIX_EPOCH, step, way, visitor, notification_id }
     }
+}
+
+/// Records steps of a case, and counts them.
+///
+/// # Errors
+/// Nothing was recorded.
+pub(crate) async fn note(
+    shared: &Shared,
+    case_id: CaseId,
+    visits: &[Visit],
+) -> Result<(), StoreError> {
+    shared.store.note_visits(case_id, visits).await?;
+    for visit in visits {
+        shared.metrics.visit(visit.step, visit.visitor);
+    }
+    Ok(())
 }
 
 /// Why there is no token for Link.
@@ -73,7 +89,7 @@ pub(crate) async fn launch(
     let access_token = account.access_token.as_ref().map_err(Clone::clone)?;
     let token = cobalt.create_link_token(&account.user_id, &account.org_id, access_token).await?;
     // Whoever waits for Link is not held up by a record that cannot be written.
-    if let Err(error) = shared.store.note_visits(case.id, &[came.step(VisitStep::Minted)]).await {
+    if let Err(error) = note(shared, case.id, &[came.step(VisitStep::Minted)]).await {
         tracing::warn!(case.id = %case.id, %error, "a link token was made without a record of it");
     }
     Ok(token)
@@ -106,11 +122,11 @@ pub(crate) async fn done(
     if let Some(standing) = ended(case) {
         return Ok(standing);
     }
-    shared.store.note_visits(case.id, &[came.step(VisitStep::Done)]).await?;
+    note(shared, case.id, &[came.step(VisitStep::Done)]).await?;
     match ask(shared, way_back).await {
         Probe::Healthy => prove(shared, way_back, came).await,
         Probe::LoginRequired => {
-            shared.store.note_visits(case.id, &[came.step(VisitStep::NotYet)]).await?;
+            note(shared, case.id, &[came.step(VisitStep::NotYet)]).await?;
             Ok(Standing::StillBroken)
         }
         Probe::Unknown { why } => {
@@ -130,7 +146,8 @@ fn ended(case: &Case) -> Option<Standing> {
     }
 }
 
-async fn ask(shared: &Shared, way_back: &WayBack) -> Probe {
+/// Asks Cobalt whether the account works. Records nothing.
+pub(crate) async fn ask(shared: &Shared, way_back: &WayBack) -> Probe {
     const CALL: &str = "whether an account works";
     let unknown = |why| Probe::Unknown { why: CobaltError::Unreadable { call: CALL, why } };
     let Some(cobalt) = &shared.cobalt else {
@@ -152,6 +169,7 @@ async fn prove(shared: &Shared, way_back: &WayBack, came: Came) -> Result<Standi
     };
     match shared.store.close_proven(&proof).await? {
         Proven::Closed(case) => {
+            shared.metrics.visit(VisitStep::Proven, Visitor::Relink);
             if let Some(closed_at) = case.closed_at {
                 let took = since(case.opened_at, closed_at);
                 shared.metrics.relinked_after(took.as_secs_f64());

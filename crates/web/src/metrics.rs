@@ -1,4 +1,5 @@
-//! Requests by route and status. The route is the pattern, never the path: a path holds ids.
+//! Requests by route and status, and steps of people who come back. The route is the pattern, never
+//! the path: a path holds ids.
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -6,6 +7,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
+use relink_core::visit::{VisitStep, Visitor};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
@@ -13,10 +15,17 @@ struct Labels {
     status: u16,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct VisitLabels {
+    step: &'static str,
+    visitor: &'static str,
+}
+
 /// The counters of the web role. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     requests: Family<Labels, Counter>,
+    visits: Family<VisitLabels, Counter>,
     to_relink: Histogram,
     streams: Gauge,
 }
@@ -37,7 +46,8 @@ impl Metrics {
     /// Registers everything.
     pub fn register(registry: &mut Registry) -> Self {
         let to_relink = time_to_relink(registry);
-        let metrics = Self { requests: Family::default(), to_relink, streams: Gauge::default() };
+        let (requests, visits) = (Family::default(), Family::default());
+        let metrics = Self { requests, visits, to_relink, streams: Gauge::default() };
         registry.register(
             "relink_web_requests",
             "Requests to the web listener",
@@ -47,6 +57,11 @@ impl Metrics {
             "relink_feed_streams",
             "Open streams of the in-app feed",
             metrics.streams.clone(),
+        );
+        registry.register(
+            "relink_visits",
+            "Steps of people who came back, by who is behind them",
+            metrics.visits.clone(),
         );
         metrics
     }
@@ -62,6 +77,11 @@ impl Metrics {
 
     pub(crate) fn relinked_after(&self, seconds: f64) {
         self.to_relink.observe(seconds);
+    }
+
+    pub(crate) fn visit(&self, step: VisitStep, visitor: Visitor) {
+        let labels = VisitLabels { step: step.as_str(), visitor: visitor.as_str() };
+        self.visits.get_or_create(&labels).inc();
     }
 
     pub(crate) fn request(&self, route: &str, status: u16) {

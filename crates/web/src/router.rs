@@ -27,7 +27,7 @@ use utoipa::OpenApi;
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) page: Arc<page::LinkPage>,
+    pub(crate) pages: Arc<page::Pages>,
     pub(crate) keys: Arc<[ApiKey]>,
     pub(crate) metrics: Metrics,
     /// `None` without credentials for it.
@@ -118,7 +118,7 @@ impl Web {
             hub: Arc::clone(&hub),
             component: Arc::new(Component::new(&config.cobalt.link_script_url)),
             allowed_origins: config.web.allowed_origins.clone().into(),
-            page: Arc::new(page::LinkPage::new(&config.instance.name)),
+            pages: Arc::new(page::Pages::new(config)),
             keys: config.api_keys.clone().into(),
             metrics,
             cobalt: cobalt.map(Arc::new),
@@ -189,7 +189,16 @@ fn ops_routes() -> Vec<Row> {
 }
 
 fn open_routes() -> Vec<Row> {
-    vec![("/r/{token}", get(page::link)), ("/v1/openapi.json", get(document))]
+    vec![
+        ("/r/{token}", get(page::show)),
+        ("/r/{token}/link", post(page::launch).get(page::again)),
+        ("/r/{token}/done", post(page::done).get(page::again)),
+        ("/r/{token}/seen", post(page::seen)),
+        ("/r/{token}/renew", post(page::renew).get(page::again)),
+        ("/r/back", get(page::back)),
+        ("/r/assets/{name}", get(page::asset)),
+        ("/v1/openapi.json", get(document)),
+    ]
 }
 
 fn banner_route() -> Vec<Row> {

@@ -6,6 +6,7 @@ mod access;
 mod app;
 mod channels;
 mod cobalt;
+mod look;
 mod policy;
 mod storage;
 
@@ -212,11 +213,19 @@ fn web(s: &mut Section<'_, '_>) -> Option<Web> {
     let allowed_origins = s
         .key("allowed_origins", "Other origins whose pages may use the in-app feed.")
         .list_or_none(&origin());
+    let behind_proxy = s
+        .key("behind_proxy", "Whether a proxy is in front that adds who asks to X-Forwarded-For.")
+        .or(flag(), Raw::Flag(false));
+    let accent = look::accent_key(s);
+    let logo = look::logo_key(s);
     Some(Web {
         listen: listen?,
         reuse_port: reuse_port?,
         max_connections: max_connections?,
         allowed_origins: allowed_origins?,
+        behind_proxy: behind_proxy?,
+        accent: accent?,
+        logo: logo?,
     })
 }
 

@@ -9,6 +9,7 @@ use relink_core::account::{Channel, Role};
 use relink_core::id::StepId;
 use relink_core::plan::WARNING_STEP;
 use relink_core::policy::{EnabledChannels, Policy, Step};
+use relink_core::renewal::is_renewal;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -109,6 +110,13 @@ fn faults(policy: &Policy) -> Vec<(String, Fault)> {
             fault(
                 &format!("steps[{n}].id"),
                 "is the name of the one message that a password-change warning gets",
+                "choose another name",
+            );
+        }
+        if is_renewal(&step.id) {
+            fault(
+                &format!("steps[{n}].id"),
+                "starts like the steps of new links that people ask for: renewed-1 and so on",
                 "choose another name",
             );
         }

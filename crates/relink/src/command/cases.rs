@@ -131,6 +131,10 @@ fn timeline(history: &CaseHistory) -> Vec<(relink_core::Timestamp, String)> {
         let step = row.step.as_ref().map_or_else(String::new, |step| format!("step {step} "));
         rows.push((row.at, format!("{step}{}: {}", row.decision, row.reason)));
     }
+    for visit in &history.visits {
+        let (step, way, visitor) = (visit.step, visit.way, visit.visitor);
+        rows.push((visit.at, format!("{step} by {visitor} ({way})")));
+    }
     for row in history.notifications.iter().filter(|row| !row.state.is_end()) {
         rows.push((row.due_at, format!("step {} by {}: {}", row.step, row.channel, row.state)));
     }

@@ -14,6 +14,7 @@ mod keys;
 mod look_up;
 mod operate;
 mod put_off;
+mod renew;
 mod settle;
 mod signal;
 
@@ -27,6 +28,7 @@ pub(crate) use keys::{Reseal, Reseals, reseals};
 pub(crate) use look_up::look_up_changes;
 pub(crate) use operate::{Replay, ReplaySnapshot, act_of, logged, replay_changes};
 pub(crate) use put_off::{PutOffSnapshot, put_off_changes};
+pub(crate) use renew::renew_changes;
 pub(crate) use signal::{KnownSignal, SignalSnapshot, repeated, signal_changes};
 
 use crate::rows::{StoredCase, StoredNotification};

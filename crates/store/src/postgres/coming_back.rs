@@ -1,11 +1,14 @@
 //! People who come back.
 
 use super::error::Failure;
+use super::signals::Found;
 use super::transaction::{NOW, Transaction, query};
 use super::{PostgresStore, limit, read, writes};
-use crate::changes::{Sealed, proven_changes, visit_changes};
+use crate::changes::{Sealed, proven_changes, renew_changes, visit_changes};
+use crate::coming_back::said;
 use crate::{
-    AccountAtHand, ComingBackStore, Door, MINTS_COUNTED_OVER, Proof, Proven, StoreError, WayBack,
+    AccountAtHand, ComingBackStore, Door, MINTS_COUNTED_OVER, Proof, Proven, Renewal, Renewed,
+    StoreError, WayBack,
 };
 use relink_core::id::{AccountRef, CaseId};
 use relink_core::visit::{RECHECK_WAITS, Visit};
@@ -25,6 +28,10 @@ impl ComingBackStore for PostgresStore {
 
     async fn close_proven(&self, proof: &Proof) -> Result<Proven, StoreError> {
         self.database.run(proof.clone(), |tx, proof| Box::pin(prove(tx, proof))).await
+    }
+
+    async fn renew_link(&self, renewal: &Renewal) -> Result<Renewed, StoreError> {
+        self.database.run(renewal.clone(), |tx, renewal| Box::pin(renew(tx, renewal))).await
     }
 
     async fn claim_rechecks(&self, most: usize) -> Result<Vec<CaseId>, StoreError> {
@@ -102,6 +109,33 @@ async fn prove(tx: &Transaction, proof: &Proof) -> Result<Proven, Failure> {
     let (proven, changes) = proven_changes(proof, case.as_ref(), &notifications, now);
     writes::commit(tx, changes).await?;
     Ok(proven)
+}
+
+/// Whoever asks for the same account waits for the row of the account.
+async fn renew(tx: &Transaction, renewal: &Renewal) -> Result<Renewed, Failure> {
+    let refs = vec![renewal.account_ref.as_str()];
+    let [_, cases, closed, notifications, accounts, contacts, now] = tx
+        .begin([
+            query(sql!("lock_accounts"), &[&refs]),
+            query(sql!("lock_open_cases_of_accounts"), &[&refs]),
+            query(sql!("last_closed_at"), &[&refs]),
+            query(sql!("lock_notifications_of_open_cases"), &[&refs]),
+            query(sql!("accounts"), &[&refs]),
+            query(sql!("contacts"), &[&refs]),
+            NOW,
+        ])
+        .await?;
+    let now = tx.now(&now)?;
+    let asked = said(renewal, now)?;
+    let ids = vec![asked.event_id.as_str()];
+    let [known] = tx.execute([query(sql!("known_signals"), &[&ids])]).await?;
+    let mut found = Found { cases, closed, notifications, accounts, contacts }.snapshots()?;
+    let snapshot = found.remove(&renewal.account_ref).unwrap_or_default();
+    let (renewed, changes) =
+        renew_changes(renewal, &asked, !known.is_empty(), snapshot, tx.rules(), now)
+            .map_err(|error| StoreError::Refused(error.to_string()))?;
+    writes::commit(tx, changes).await?;
+    Ok(renewed)
 }
 
 async fn claim(tx: &Transaction, most: i64) -> Result<Vec<CaseId>, Failure> {

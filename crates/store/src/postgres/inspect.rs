@@ -5,7 +5,6 @@ use super::transaction::{Transaction, query};
 use super::{PostgresStore, limit, read};
 use crate::{AttemptFilter, AttemptRow, InspectStore, REPAIRS_WATCHED, StoreError, StoreStats};
 use relink_core::attempt::OutcomeKind;
-use relink_core::case::Case;
 use relink_core::notification::Notification;
 use relink_core::time::to_millis;
 
@@ -21,11 +20,6 @@ impl InspectStore for PostgresStore {
 
     async fn dead_notifications(&self, most: usize) -> Result<Vec<Notification>, StoreError> {
         self.database.run(limit(most), |tx, most| Box::pin(dead(tx, *most))).await
-    }
-
-    async fn link(&self, token_hash: &str) -> Result<Option<(Notification, Case)>, StoreError> {
-        let token_hash = token_hash.to_owned();
-        self.database.run(token_hash, |tx, hash| Box::pin(behind_link(tx, hash))).await
     }
 }
 
@@ -59,22 +53,4 @@ async fn stats(tx: &Transaction) -> Result<StoreStats, Failure> {
 async fn dead(tx: &Transaction, most: i64) -> Result<Vec<Notification>, Failure> {
     let [rows] = tx.execute([query(sql!("dead_notifications"), &[&most])]).await?;
     Ok(read::notifications(&rows)?.into_iter().map(|stored| stored.notification).collect())
-}
-
-async fn behind_link(
-    tx: &Transaction,
-    hash: &String,
-) -> Result<Option<(Notification, Case)>, Failure> {
-    if hash.contains('\0') {
-        return Ok(None);
-    }
-    let [notifications, cases] = tx
-        .snapshot([
-            query(sql!("notification_of_link"), &[hash]),
-            query(sql!("case_of_link"), &[hash]),
-        ])
-        .await?;
-    let notification = read::notifications(&notifications)?.pop();
-    let case = read::cases(&cases)?.pop();
-    Ok(notification.zip(case).map(|(stored, case)| (stored.notification, case.case)))
 }

@@ -92,16 +92,16 @@ async fn known_events(tx: &Transaction, ids: &Vec<String>) -> Result<Vec<KnownEv
 }
 
 /// What was read about the accounts of a batch.
-struct Found {
-    cases: Vec<Row>,
-    closed: Vec<Row>,
-    notifications: Vec<Row>,
-    accounts: Vec<Row>,
-    contacts: Vec<Row>,
+pub(super) struct Found {
+    pub(super) cases: Vec<Row>,
+    pub(super) closed: Vec<Row>,
+    pub(super) notifications: Vec<Row>,
+    pub(super) accounts: Vec<Row>,
+    pub(super) contacts: Vec<Row>,
 }
 
 impl Found {
-    fn snapshots(self) -> Result<HashMap<AccountRef, SignalSnapshot>, Failure> {
+    pub(super) fn snapshots(self) -> Result<HashMap<AccountRef, SignalSnapshot>, Failure> {
         let mut snapshots: HashMap<AccountRef, SignalSnapshot> = HashMap::new();
         let mut notifications = read::notifications_by_case(&self.notifications)?;
         for stored in read::cases(&self.cases)? {

@@ -3,12 +3,15 @@
 use super::read::{
     account_sealed, all, case, contact, notification, notifications_of, one, open_case_of, value,
 };
+use super::signals::{known, snapshot};
 use super::write::{execute, write};
-use super::{SqliteStore, limit};
-use crate::changes::{proven_changes, visit_changes};
+use super::{SqliteStore, Terms, limit};
+use crate::changes::{proven_changes, renew_changes, visit_changes};
+use crate::coming_back::said;
 use crate::rows::{StoredCase, StoredNotification};
 use crate::{
-    AccountAtHand, ComingBackStore, Door, MINTS_COUNTED_OVER, Proof, Proven, StoreError, WayBack,
+    AccountAtHand, ComingBackStore, Door, MINTS_COUNTED_OVER, Proof, Proven, Renewal, Renewed,
+    StoreError, WayBack,
 };
 use relink_core::Timestamp;
 use relink_core::account::Contact;
@@ -48,6 +51,11 @@ impl ComingBackStore for SqliteStore {
             Ok(proven)
         })
         .await
+    }
+
+    async fn renew_link(&self, renewal: &Renewal) -> Result<Renewed, StoreError> {
+        let renewal = renewal.clone();
+        self.write(move |connection, terms, now| renew(connection, terms, &renewal, now)).await
     }
 
     async fn claim_rechecks(&self, most: usize) -> Result<Vec<CaseId>, StoreError> {
@@ -98,6 +106,21 @@ fn way_back(
         now,
         case,
     }))
+}
+
+fn renew(
+    connection: &Connection,
+    terms: &Terms,
+    renewal: &Renewal,
+    now: Timestamp,
+) -> Result<Renewed, StoreError> {
+    let asked = said(renewal, now)?;
+    let known = known(connection, &asked.event_id)?.is_some();
+    let snapshot = snapshot(connection, &renewal.account_ref)?;
+    let (renewed, writes) = renew_changes(renewal, &asked, known, snapshot, &terms.rules, now)
+        .map_err(|error| StoreError::Refused(error.to_string()))?;
+    write(connection, terms, &writes, now)?;
+    Ok(renewed)
 }
 
 /// The message whose link has this hash.

@@ -1,12 +1,10 @@
 //! Looking.
 
-use super::read::{all, attempt_columns, case, notification, notification_columns, one};
+use super::read::{all, attempt_columns, notification_columns};
 use super::{SqliteStore, limit};
 use crate::rows::StoredNotification;
 use crate::{AttemptFilter, AttemptRow, InspectStore, REPAIRS_WATCHED, StoreError, StoreStats};
 use relink_core::attempt::OutcomeKind;
-use relink_core::case::Case;
-use relink_core::id::NotificationId;
 use relink_core::notification::Notification;
 use relink_core::time::to_millis;
 use rusqlite::{Connection, params};
@@ -42,11 +40,6 @@ impl InspectStore for SqliteStore {
             Ok(rows.into_iter().map(|stored| stored.notification).collect())
         })
         .await
-    }
-
-    async fn link(&self, token_hash: &str) -> Result<Option<(Notification, Case)>, StoreError> {
-        let token_hash = token_hash.to_owned();
-        self.read(move |connection| behind_link(connection, &token_hash)).await
     }
 }
 
@@ -86,22 +79,4 @@ fn list_attempts(
             all(connection, sql, params![at, id, number, most, word], attempt_columns)
         }
     }
-}
-
-fn behind_link(
-    connection: &Connection,
-    token_hash: &str,
-) -> Result<Option<(Notification, Case)>, StoreError> {
-    let sql = include_str!("../../queries/sqlite/link.sql");
-    let id: Option<String> = one(connection, sql, [token_hash], |row| row.get::<_, String>(0))?;
-    let Some(id) = id else {
-        return Ok(None);
-    };
-    let id: NotificationId =
-        id.parse().map_err(|error| StoreError::Refused(format!("a row of links: {error}")))?;
-    let Some(StoredNotification { notification, .. }) = notification(connection, id)? else {
-        return Ok(None);
-    };
-    let case = case(connection, notification.case_id)?;
-    Ok(case.map(|stored| (notification, stored.case)))
 }

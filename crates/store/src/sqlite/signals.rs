@@ -8,7 +8,7 @@ use crate::rows::{KnownColumns, StoredCase};
 use crate::{Applied, SignalStore, StoreError};
 use relink_core::Timestamp;
 use relink_core::case::CloseReason;
-use relink_core::id::EventId;
+use relink_core::id::{AccountRef, EventId};
 use relink_core::signal::{KnownEvent, Signal};
 use relink_core::time::{from_millis, to_millis};
 use rusqlite::{Connection, params};
@@ -46,13 +46,16 @@ fn apply(
     if let Some(known) = known(connection, &signal.event_id)? {
         return Ok(repeated(signal, &known));
     }
-    let snapshot = snapshot(connection, signal)?;
+    let snapshot = snapshot(connection, &signal.account_ref)?;
     let (applied, writes) = signal_changes(signal, snapshot, &terms.rules, now);
     write(connection, terms, &writes, now)?;
     Ok(applied)
 }
 
-fn known(connection: &Connection, event_id: &EventId) -> Result<Option<KnownSignal>, StoreError> {
+pub(super) fn known(
+    connection: &Connection,
+    event_id: &EventId,
+) -> Result<Option<KnownSignal>, StoreError> {
     let sql = include_str!("../../queries/sqlite/known_signal.sql");
     one(connection, sql, [event_id.as_str()], |row| {
         Ok(KnownColumns {
@@ -65,8 +68,10 @@ fn known(connection: &Connection, event_id: &EventId) -> Result<Option<KnownSign
     })
 }
 
-fn snapshot(connection: &Connection, signal: &Signal) -> Result<SignalSnapshot, StoreError> {
-    let account_ref = &signal.account_ref;
+pub(super) fn snapshot(
+    connection: &Connection,
+    account_ref: &AccountRef,
+) -> Result<SignalSnapshot, StoreError> {
     let open_case = open_case_of(connection, account_ref)?.map(|stored| stored.case);
     let notifications = match &open_case {
         Some(case) => notifications_of(connection, case.id)?,

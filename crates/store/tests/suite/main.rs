@@ -27,6 +27,7 @@ mod marks;
 mod operators;
 mod property;
 mod put_off;
+mod renewing;
 mod schema;
 mod signals;
 mod steps;

@@ -119,7 +119,7 @@ async fn an_accounts_schema_is_the_account_that_is_taken() {
 async fn every_described_status_is_answered_and_no_other() {
     let world = World::new().await;
     let case = world.open_case("clinic_1").await;
-    let down = World::with(Arc::new(Down(StoreError::Unavailable("on purpose".into()))));
+    let down = World::with(Arc::new(Down::saying(StoreError::Unavailable("on purpose".into()))));
     let described = documented();
     for (method, path, _) in &described {
         let real = |account: &str, case: &str| {
@@ -203,7 +203,7 @@ async fn an_outage_asks_to_come_again_and_a_fault_of_ours_tells_nothing() {
         (StoreError::Refused("canary".into()), 500, "internal"),
         (StoreError::Schema("canary".into()), 500, "internal"),
     ] {
-        let world = World::with(Arc::new(Down(error)));
+        let world = World::with(Arc::new(Down::saying(error)));
         let reply = world.ask("GET", "/v1/accounts/clinic_1").await;
         assert_eq!((reply.status, reply.problem().0.as_str()), (status, code));
         assert_eq!(reply.header("retry-after"), if status == 503 { "5" } else { "" });

@@ -118,7 +118,7 @@ async fn a_case_of_somebody_else_is_one_that_does_not_exist() {
         let mine = post(&world, &token, &format!("{CASES}/{own}/{act}"), body).await;
         assert_ne!(mine.status, 404, "{act}");
     }
-    assert!(world.visits(&other).await.is_empty());
+    assert!(world.came(&other).await.is_empty());
 }
 
 #[tokio::test]
@@ -136,7 +136,7 @@ async fn what_somebody_does_with_the_banner_is_on_the_timeline() {
         .into_iter()
         .chain([(Opened, Way::InApp, Visitor::Unproven)])
         .collect();
-    assert_eq!(world.visits(&case).await, expected);
+    assert_eq!(world.came(&case).await, expected);
     for bad in [
         "",
         "[]",
@@ -154,7 +154,7 @@ async fn what_somebody_does_with_the_banner_is_on_the_timeline() {
     let many = json!({ "steps": vec!["opened"; 21] }).to_string();
     assert_eq!(post(&world, &token, &seen, &many).await.status, 400);
     assert_eq!(post(&world, &token, &seen, &"x".repeat(5000)).await.status, 413);
-    assert_eq!(world.visits(&case).await, expected, "nothing of that was noted");
+    assert_eq!(world.came(&case).await, expected, "nothing of that was noted");
 }
 
 #[tokio::test]

@@ -76,8 +76,7 @@ async fn the_button_gets_a_token_and_a_proof_closes_the_case() {
     assert_eq!(act(&world, &case, "done").await.json(), json!({ "standing": "works" }), "again");
     assert_eq!(act(&world, &case, "link").await.status, 409);
     use VisitStep::{Done, Minted, NotYet, Proven};
-    let steps: Vec<VisitStep> =
-        world.visits(&case).await.into_iter().map(|visit| visit.0).collect();
+    let steps: Vec<VisitStep> = world.came(&case).await.into_iter().map(|visit| visit.0).collect();
     assert_eq!(steps, [Minted, Minted, Done, NotYet, Done, Proven]);
 }
 

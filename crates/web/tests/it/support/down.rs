@@ -16,19 +16,44 @@ use relink_store::{
     CaseHistory, CaseStore, ComingBackStore, DeliveryStore, Door, Due, DueEvent, DueStore,
     FeedStore, FinishRequest, Finished, InspectStore, KeyStore, LookUpRequest, Mark, MarkStore,
     OpenCase, Operated, OperatorAct, OperatorStore, Progress, Proof, Proven, PutOff, PutOffRequest,
-    PutOffStore, ResealRequest, Resealed, SealedTokens, SignalStore, Store, StoreError, StoreStats,
-    StoredAccount, TimeZoneStore, TryEnd, UsersCases, WayBack, ZoneWanted,
+    PutOffStore, Renewal, Renewed, ResealRequest, Resealed, SealedTokens, SignalStore, Store,
+    StoreError, StoreStats, StoredAccount, TimeZoneStore, TryEnd, UsersCases, WayBack, ZoneWanted,
 };
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-/// Answers this to everything.
-pub(crate) struct Down(pub(crate) StoreError);
+/// Answers this to everything; or to everything but the way back, which a store behind it answers.
+pub(crate) struct Down {
+    says: StoreError,
+    back: Option<Arc<dyn Store>>,
+    asked: Arc<Mutex<Vec<&'static str>>>,
+}
 
 impl Down {
+    pub(crate) fn saying(error: StoreError) -> Self {
+        Self { says: error, back: None, asked: Arc::default() }
+    }
+
+    /// The way back of `store`, and nothing else of it: what is asked is noted in `asked`.
+    pub(crate) fn all_but_the_way_back(
+        store: Arc<dyn Store>,
+        asked: Arc<Mutex<Vec<&'static str>>>,
+    ) -> Self {
+        let says = StoreError::Refused("a page asked for more than the way back".to_owned());
+        Self { says, back: Some(store), asked }
+    }
+
+    /// Notes the call; answers who is to take it.
+    fn back(&self, what: &'static str) -> Result<&Arc<dyn Store>> {
+        self.asked.lock().unwrap().push(what);
+        self.back.as_ref().ok_or(self.says.clone())
+    }
+
     fn say<T>(&self) -> Result<T> {
-        Err(self.0.clone())
+        self.asked.lock().unwrap().push("something else");
+        Err(self.says.clone())
     }
 }
 
@@ -67,17 +92,20 @@ impl FeedStore for Down {
 
 #[async_trait::async_trait]
 impl ComingBackStore for Down {
-    async fn way_back(&self, _: &Door) -> Result<Option<WayBack>> {
-        self.say()
+    async fn way_back(&self, door: &Door) -> Result<Option<WayBack>> {
+        self.back("way_back")?.way_back(door).await
     }
-    async fn note_visits(&self, _: CaseId, _: &[Visit]) -> Result<()> {
-        self.say()
+    async fn note_visits(&self, case: CaseId, visits: &[Visit]) -> Result<()> {
+        self.back("note_visits")?.note_visits(case, visits).await
     }
-    async fn close_proven(&self, _: &Proof) -> Result<Proven> {
-        self.say()
+    async fn close_proven(&self, proof: &Proof) -> Result<Proven> {
+        self.back("close_proven")?.close_proven(proof).await
     }
-    async fn claim_rechecks(&self, _: usize) -> Result<Vec<CaseId>> {
-        self.say()
+    async fn renew_link(&self, renewal: &Renewal) -> Result<Renewed> {
+        self.back("renew_link")?.renew_link(renewal).await
+    }
+    async fn claim_rechecks(&self, limit: usize) -> Result<Vec<CaseId>> {
+        self.back("claim_rechecks")?.claim_rechecks(limit).await
     }
 }
 
@@ -181,9 +209,6 @@ impl InspectStore for Down {
         self.say()
     }
     async fn dead_notifications(&self, _: usize) -> Result<Vec<Notification>> {
-        self.say()
-    }
-    async fn link(&self, _: &str) -> Result<Option<(Notification, Case)>> {
         self.say()
     }
 }

@@ -1,7 +1,11 @@
-//! Everything the scenarios share: a world to ask, and a store that is down.
+//! Everything the scenarios share: a world to ask, a store that is down, a pretend Cobalt.
 
 mod down;
+mod pretend;
+mod setting;
 mod world;
 
 pub(crate) use down::Down;
-pub(crate) use world::{APP_KEY, Asked, OPS_KEY, Reply, World, account, documented};
+pub(crate) use pretend::{LINK_TOKEN, Pretend};
+pub(crate) use setting::{APP_KEY, OPS_KEY, Setting};
+pub(crate) use world::{Asked, Reply, World, account, documented};

@@ -1,34 +1,30 @@
 //! The web role over a store of its own. Every answer is looked through for what must never be
 //! shown, and noted against what the description promises.
 
+use super::setting::{APP_KEY, CLIENT_SECRET, OPS_KEY, Setting, config, rules};
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request};
 use http_body_util::BodyExt as _;
 use prometheus_client::registry::Registry;
 use relink_cobalt::CobaltClient;
 use relink_config::Config;
-use relink_core::account::{Channel, Role};
+use relink_core::account::Channel;
 use relink_core::attempt::Outcome;
 use relink_core::id::{AccountRef, CaseId, ContactId, EventId, NotificationId, StepId, WorkerId};
-use relink_core::policy::{EnabledChannels, OnUnknown, Policy, Rules, Step};
 use relink_core::seal::{KEY_LEN, KeyRing, SealKey};
 use relink_core::sender::Sent;
 use relink_core::signal::{Signal, SignalKind, SignalSource};
 use relink_core::time::from_millis;
 use relink_core::visit::{VisitStep, Visitor, Way};
-use relink_http::client::{HttpClient, Limits as HttpLimits};
+use relink_http::client::{HttpClient, Limits};
 use relink_store::{Begin, BeginRequest, Clock, FinishRequest, OpenAttempt, SqliteStore, Store};
 use relink_web::{Metrics, Parts, Web};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tower_service::Service as _;
-
-pub(crate) const APP_KEY: &str = "app-key-0123456789abcdef";
-pub(crate) const OPS_KEY: &str = "ops-key-0123456789abcdef";
 
 /// What no answer may ever show.
 const TOKEN: &str = "canary-access-token-7f3a";
@@ -59,6 +55,11 @@ impl Reply {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
+    /// The page with the slashes that the template escapes.
+    pub(crate) fn html(&self) -> String {
+        self.text.replace("&#x2f;", "/")
+    }
+
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap()
     }
@@ -76,10 +77,11 @@ impl Reply {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        Self::called("Acme Health").await
+        Self::set(Setting::default()).await
     }
 
-    pub(crate) async fn called(instance: &str) -> Self {
+    /// Over a store of its own.
+    pub(crate) async fn set(setting: Setting) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(AtomicI64::new(1_767_225_600_000));
         let key = SealKey::from_bytes("k1", &[1; KEY_LEN]).unwrap();
@@ -89,21 +91,28 @@ impl World {
             SqliteStore::open(&path, Arc::new(rules()), KeyRing::new(key, Vec::new()), manual);
         let store: Arc<dyn Store> = Arc::new(store.unwrap());
         store.migrate().await.unwrap();
-        Self::over(store, instance, clock, folder)
+        Self::over(store, &setting, clock, folder)
     }
 
     /// The same over a store that the scenario brings.
     pub(crate) fn with(store: Arc<dyn Store>) -> Self {
-        Self::over(store, "Acme Health", Arc::default(), tempfile::tempdir().unwrap())
+        Self::over(store, &Setting::default(), Arc::default(), tempfile::tempdir().unwrap())
+    }
+
+    /// The same world, asked through another store.
+    pub(crate) fn through(self, store: Arc<dyn Store>, setting: &Setting) -> Self {
+        Self::over(store, setting, self.clock, self._folder)
     }
 
     fn over(
         store: Arc<dyn Store>,
-        instance: &str,
+        setting: &Setting,
         clock: Arc<AtomicI64>,
         folder: tempfile::TempDir,
     ) -> Self {
-        Self::configured(store, &config(instance), None, clock, folder)
+        let config = config(setting);
+        let cobalt = asked(&config);
+        Self::configured(store, &config, cobalt, clock, folder)
     }
 
     /// The same with these origins allowed, over a Cobalt if there is one.
@@ -114,15 +123,12 @@ impl World {
         .await
     }
 
-    /// The same with another configuration. With an `api_url` of this machine Cobalt is asked.
+    /// The same with another configuration. With credentials for it, Cobalt is asked.
     pub(crate) async fn changed(change: impl FnOnce(&mut Config)) -> Self {
         let Self { store, clock, _folder, .. } = Self::new().await;
-        let mut config = config("Acme Health");
+        let mut config = config(&Setting::default());
         change(&mut config);
-        let cobalt = config.cobalt.api_url.starts_with("http://127.0.0.1:").then(|| {
-            let http = HttpClient::new(HttpLimits::default()).unwrap();
-            CobaltClient::new(&config.cobalt, http).unwrap()
-        });
+        let cobalt = asked(&config);
         Self::configured(store, &config, cobalt, clock, _folder)
     }
 
@@ -181,7 +187,7 @@ impl World {
         let text = String::from_utf8(bytes.to_vec()).unwrap();
         let reply = Reply { status: parts.status.as_u16(), headers: parts.headers, text };
         let shown = format!("{reply:?}");
-        for secret in [TOKEN, EMAIL, PHONE, APP_KEY, OPS_KEY] {
+        for secret in [TOKEN, EMAIL, PHONE, APP_KEY, OPS_KEY, CLIENT_SECRET] {
             assert!(!shown.contains(secret), "{method} {path} shows {secret}: {shown}");
         }
         if method != Method::HEAD
@@ -196,6 +202,46 @@ impl World {
     /// Everything that was answered so far on described paths.
     pub(crate) fn asked(&self) -> BTreeSet<Asked> {
         self.asked.lock().unwrap().clone()
+    }
+
+    pub(crate) fn now(&self) -> relink_core::Timestamp {
+        from_millis(self.clock.load(Ordering::SeqCst))
+    }
+
+    /// A link as a person got it, without the host, and its case.
+    pub(crate) async fn link(&self) -> (String, CaseId) {
+        let case = self.open_case("clinic_1").await;
+        let open = self.send_first(case, Outcome::Accepted).await;
+        (open.link.url(""), case)
+    }
+
+    /// Presses a button without a script, as browsers of today do.
+    pub(crate) async fn press(&self, path: &str) -> Reply {
+        let request = Request::post(path)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("accept", "text/html,application/xhtml+xml")
+            .header("origin", "null")
+            .header("sec-fetch-site", "same-origin")
+            .header("sec-fetch-mode", "navigate")
+            .header("sec-fetch-user", "?1");
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    /// Does what the page's script does.
+    pub(crate) async fn script(&self, path: &str, body: &Value) -> Reply {
+        let request = Request::post(path)
+            .header("content-type", "application/json")
+            .header("accept", "application/json")
+            .header("origin", "http://127.0.0.1:8081")
+            .header("sec-fetch-site", "same-origin");
+        self.send(request.body(body.to_string().into()).unwrap()).await
+    }
+
+    /// What people who came back did, as recorded.
+    pub(crate) async fn visits(&self, case: CaseId) -> Vec<String> {
+        let history = self.store.case(case).await.unwrap().unwrap();
+        let told = history.visits.iter().map(|visit| format!("{} {}", visit.step, visit.visitor));
+        told.collect()
     }
 
     pub(crate) fn advance(&self, by: Duration) {
@@ -215,32 +261,61 @@ impl World {
         domain: Option<&str>,
         error_type: &str,
     ) -> CaseId {
-        let now = from_millis(self.clock.load(Ordering::SeqCst));
+        let signal = self.signal_of(account_ref, SignalKind::LoginRequired, self.now());
         let signal = Signal {
-            event_id: EventId::parse(&format!("{account_ref} at {now}")).unwrap(),
-            account_ref: AccountRef::parse(account_ref).unwrap(),
-            kind: SignalKind::LoginRequired,
-            source: SignalSource::CobaltWebhook,
-            occurred_at: now,
-            received_at: now,
             emr_instance_domain: domain.map(str::to_owned),
-            error_type: Some(error_type.into()),
-            digest: "digest".into(),
-            trace: None,
+            error_type: Some(error_type.to_owned()),
+            ..signal
         };
         self.store.apply_signals(&[signal]).await.unwrap()[0].case_id.unwrap()
     }
 
+    /// Applies a signal of this moment; answers its case.
+    pub(crate) async fn signal(
+        &self,
+        account_ref: &str,
+        kind: SignalKind,
+        now: relink_core::Timestamp,
+    ) -> Option<CaseId> {
+        let signal = self.signal_of(account_ref, kind, now);
+        self.store.apply_signals(&[signal]).await.unwrap()[0].case_id
+    }
+
+    fn signal_of(
+        &self,
+        account_ref: &str,
+        kind: SignalKind,
+        now: relink_core::Timestamp,
+    ) -> Signal {
+        Signal {
+            event_id: EventId::parse(&format!("{account_ref} {kind} at {now}")).unwrap(),
+            account_ref: AccountRef::parse(account_ref).unwrap(),
+            kind,
+            source: SignalSource::CobaltWebhook,
+            occurred_at: now,
+            received_at: now,
+            emr_instance_domain: None,
+            error_type: Some("password_expired".into()),
+            digest: "digest".into(),
+            trace: None,
+        }
+    }
+
     /// What is on a case's timeline of people who came back.
-    pub(crate) async fn visits(&self, case: &str) -> Vec<(VisitStep, Way, Visitor)> {
+    pub(crate) async fn came(&self, case: &str) -> Vec<(VisitStep, Way, Visitor)> {
         let history = self.store.case(case.parse().unwrap()).await.unwrap().unwrap();
         history.visits.into_iter().map(|visit| (visit.step, visit.way, visit.visitor)).collect()
     }
 
     /// Begins the first email of a case and leaves it under way.
     pub(crate) async fn begin(&self, case: CaseId) -> Box<OpenAttempt> {
+        self.send_step(case, "first").await
+    }
+
+    /// Begins the email of a step: its link works from then on.
+    pub(crate) async fn send_step(&self, case: CaseId, step: &str) -> Box<OpenAttempt> {
         let request = BeginRequest {
-            notification_id: id_of(case, "first", Channel::Email),
+            notification_id: id_of(case, step, Channel::Email),
             worker: WorkerId::parse("test").unwrap(),
             lease: Duration::from_secs(60),
         };
@@ -318,55 +393,10 @@ fn template(path: &str) -> Option<String> {
     relink_web::openapi().paths.paths.into_keys().find(fits)
 }
 
-/// A configuration with both keys; `instance` may be anything a file can say.
-fn config(instance: &str) -> Config {
-    let name = Value::from(instance);
-    let text = format!(
-        r#"
-[instance]
-name = {name}
-public_url = "http://127.0.0.1:8081"
-[email]
-enabled = false
-[sms]
-enabled = false
-[[api.keys]]
-id = "app"
-role = "app"
-secret = {{ env = "APP_KEY" }}
-[[api.keys]]
-id = "ops"
-role = "ops"
-secret = {{ env = "OPS_KEY" }}
-"#
-    );
-    let secrets = [("APP_KEY", APP_KEY), ("OPS_KEY", OPS_KEY)];
-    let env: BTreeMap<String, String> =
-        secrets.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-    Config::parse(&text, "a test", Path::new(""), &env).unwrap().config
-}
-
-fn rules() -> Rules {
-    let step = |id: &str, at, channels: &[Channel]| Step {
-        id: StepId::parse(id).unwrap(),
-        at,
-        to: Role::User,
-        channels: channels.to_vec(),
-    };
-    let day = Duration::from_secs(24 * 60 * 60);
-    Rules {
-        policy: Policy {
-            settle: Duration::ZERO,
-            expire: 30 * day,
-            late_by_max: day,
-            steps: vec![
-                step("first", Duration::ZERO, &[Channel::Email, Channel::Sms]),
-                step("nudge", day, &[Channel::Sms]),
-            ],
-        },
-        channels: EnabledChannels { email: true, sms: true, in_app: true },
-        email_on_unknown: OnUnknown::ResendOnce,
-        sms_on_unknown: OnUnknown::LookUp,
-        app: Vec::new(),
-    }
+/// What asks Cobalt, with credentials for it.
+fn asked(config: &Config) -> Option<CobaltClient> {
+    config.cobalt.has_credentials().then(|| {
+        let http = HttpClient::new(Limits::default()).unwrap();
+        CobaltClient::new(&config.cobalt, http).unwrap()
+    })
 }

@@ -17,8 +17,8 @@ use relink_store::{
     CaseHistory, CaseStore, ComingBackStore, DeliveryStore, Door, Due, DueEvent, DueStore,
     FeedStore, FinishRequest, Finished, InspectStore, KeyStore, LookUpRequest, Mark, MarkStore,
     OpenCase, Operated, OperatorAct, OperatorStore, Progress, Proof, Proven, PutOff, PutOffRequest,
-    PutOffStore, ResealRequest, Resealed, SealedTokens, SignalStore, Store, StoreError, StoreStats,
-    StoredAccount, TimeZoneStore, TryEnd, UsersCases, WayBack, ZoneWanted,
+    PutOffStore, Renewal, Renewed, ResealRequest, Resealed, SealedTokens, SignalStore, Store,
+    StoreError, StoreStats, StoredAccount, TimeZoneStore, TryEnd, UsersCases, WayBack, ZoneWanted,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -148,6 +148,9 @@ impl ComingBackStore for ScriptedStore {
     async fn close_proven(&self, proof: &Proof) -> Result<Proven, StoreError> {
         self.ask("close_proven", self.inner.close_proven(proof)).await
     }
+    async fn renew_link(&self, renewal: &Renewal) -> Result<Renewed, StoreError> {
+        self.ask("renew_link", self.inner.renew_link(renewal)).await
+    }
     async fn claim_rechecks(&self, limit: usize) -> Result<Vec<CaseId>, StoreError> {
         self.ask("claim_rechecks", self.inner.claim_rechecks(limit)).await
     }
@@ -267,9 +270,6 @@ impl InspectStore for ScriptedStore {
     }
     async fn dead_notifications(&self, limit: usize) -> Result<Vec<Notification>, StoreError> {
         self.ask("dead_notifications", self.inner.dead_notifications(limit)).await
-    }
-    async fn link(&self, token_hash: &str) -> Result<Option<(Notification, Case)>, StoreError> {
-        self.ask("link", self.inner.link(token_hash)).await
     }
 }
 
