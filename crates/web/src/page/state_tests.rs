@@ -37,6 +37,7 @@ fn way_back(reason: Option<CloseReason>) -> WayBack {
     };
     WayBack {
         open_case: case.is_open().then_some(case.id),
+        now: case.opened_at,
         case,
         notification: None,
         contact: Some(contact),
