@@ -1,4 +1,4 @@
-//! What a channel must be able to do. Email and SMS implement it; tests implement it with
+//! What a channel must be able to do. Email, SMS and the app implement it; tests implement it with
 //! senders that fail on command.
 
 use crate::account::{Address, Channel};

@@ -43,9 +43,10 @@ fn judged(token: &str) -> Result<UserToken, Refused> {
 fn with(changes: Value) -> Value {
     let mut all = claims();
     for (name, value) in changes.as_object().unwrap() {
-        match value {
-            Value::Null => drop(all.as_object_mut().unwrap().remove(name)),
-            value => all[name] = value.clone(),
+        if value.is_null() {
+            all.as_object_mut().unwrap().remove(name);
+        } else {
+            all[name] = value.clone();
         }
     }
     all

@@ -141,28 +141,7 @@ async fn every_described_status_is_answered_and_no_other() {
         world.ask(method, &format!("{}?limit=0", real("%00", "nothing"))).await;
         down.ask(method, &known).await;
     }
-    let path = "/v1/users/user-1/token";
-    let token = world.ask_as(Some(APP_KEY), "POST", path).await.json()["token"].clone();
-    let nobodys = "/v1/users/other/cases/x";
-    for (method, path) in [
-        ("POST", path.to_owned()),
-        ("GET", "/v1/users/other/cases".to_owned()),
-        ("GET", "/v1/users/other/cases/stream".to_owned()),
-        ("POST", format!("{nobodys}/link")),
-        ("POST", format!("{nobodys}/done")),
-        ("POST", format!("{nobodys}/seen")),
-    ] {
-        world.ask_as(token.as_str(), method, &path).await;
-    }
-    let open = world.open_case("for_the_app").await;
-    let steps = |body: Body| {
-        let request = Request::post(format!("/v1/users/user-1/cases/{open}/seen"));
-        request.header("authorization", format!("Bearer {APP_KEY}")).body(body).unwrap()
-    };
-    world.send(steps("{\"steps\":[\"opened\"]}".into())).await;
-    world.send(steps("x".repeat(5000).into())).await;
-    let silent = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
-    world.send(steps(silent)).await;
+    ask_for_the_app(&world).await;
     for action in ["hold", "release", "close"] {
         let case = world.open_case(&format!("for {action}").replace(' ', "_")).await;
         if action == "release" {
@@ -193,6 +172,32 @@ async fn every_described_status_is_answered_and_no_other() {
     };
     assert_eq!(only(&answered, &described), [], "answered but not described");
     assert_eq!(only(&described, &answered), [], "described but not answered");
+}
+
+/// What only a user's token, or a body of the app's, is answered.
+async fn ask_for_the_app(world: &World) {
+    let path = "/v1/users/user-1/token";
+    let token = world.ask_as(Some(APP_KEY), "POST", path).await.json()["token"].clone();
+    let nobodys = "/v1/users/other/cases/x";
+    for (method, path) in [
+        ("POST", path.to_owned()),
+        ("GET", "/v1/users/other/cases".to_owned()),
+        ("GET", "/v1/users/other/cases/stream".to_owned()),
+        ("POST", format!("{nobodys}/link")),
+        ("POST", format!("{nobodys}/done")),
+        ("POST", format!("{nobodys}/seen")),
+    ] {
+        world.ask_as(token.as_str(), method, &path).await;
+    }
+    let open = world.open_case("for_the_app").await;
+    let steps = |body: Body| {
+        let request = Request::post(format!("/v1/users/user-1/cases/{open}/seen"));
+        request.header("authorization", format!("Bearer {APP_KEY}")).body(body).unwrap()
+    };
+    world.send(steps("{\"steps\":[\"opened\"]}".into())).await;
+    world.send(steps("x".repeat(5000).into())).await;
+    let silent = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
+    world.send(steps(silent)).await;
 }
 
 #[tokio::test]
