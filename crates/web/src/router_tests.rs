@@ -21,6 +21,7 @@ fn what_is_routed_is_described_and_what_is_described_is_routed() {
             "/r/{token}/renew",
             "/r/back",
             "/r/assets/{name}",
+            "/favicon.ico",
             "/v1/openapi.json"
         ],
         "pages for people and the description itself"
