@@ -189,13 +189,13 @@ pub(crate) fn cobalt_if_configured(config: &Config) -> Result<Option<CobaltClien
     Ok(None)
 }
 
-/// Who is told what happens to cases, and how many calls each takes at once.
-pub(crate) fn listeners(
-    config: &Config,
-    queue: &OpenQueue,
-) -> Result<Vec<(EndpointId, Arc<dyn Listener>, usize)>, Failure> {
+/// An endpoint, what reaches it, and how many calls it takes at once.
+pub(crate) type Listening = (EndpointId, Arc<dyn Listener>, usize);
+
+/// Who is told what happens to cases.
+pub(crate) fn listeners(config: &Config, queue: &OpenQueue) -> Result<Vec<Listening>, Failure> {
     let limits = Limits { total: TELL_WITHIN, ..Limits::default() };
-    let mut listeners: Vec<(EndpointId, Arc<dyn Listener>, usize)> = Vec::new();
+    let mut listeners: Vec<Listening> = Vec::new();
     for webhook in &config.app.webhooks {
         let http = HttpClient::new(limits)
             .map_err(|error| Failure::failed(crate::failure::chain(&error)))?;
