@@ -3,7 +3,7 @@
 //!
 //! One for each channel in each process. A delivery that waits here has cost nothing: no attempt
 //! is written, and its notification's `due_at` stays. One more is before Cobalt, for all channels:
-//! nobody waits there ([`Circuit::room_now`]), since a message is put off rather than held.
+//! nobody waits there (`Circuit::room_now`), since a message is put off rather than held.
 
 use crate::metrics::Metrics;
 use crate::patience::jitter;
