@@ -291,6 +291,9 @@ fn capabilities(screen: Screen, script: bool, profile: &Path) -> Capabilities {
         "goog:chromeOptions": options,
         "goog:loggingPrefs": { "browser": "ALL" },
         "unhandledPromptBehavior": "dismiss",
+        // Where no script runs, the driver cannot see by script when a page is loaded, and would wait for
+        // ever. Everything here waits for what it needs to see.
+        "pageLoadStrategy": if script { "normal" } else { "none" },
     });
     wanted.as_object().cloned().unwrap()
 }

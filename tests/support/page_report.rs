@@ -62,8 +62,8 @@ pub async fn accessibility(browser: &Browser) -> Vec<Finding> {
 pub struct Loaded {
     /// Everything that was fetched for it, headers included, in bytes.
     pub bytes: u64,
-    /// How many requests that took.
-    pub requests: u64,
+    /// How many of its requests went to another origin.
+    pub elsewhere: u64,
     /// Until its first byte, in milliseconds.
     pub first_byte_ms: u64,
     /// Until something of it was painted, in milliseconds.
@@ -82,7 +82,7 @@ pub async fn loaded(browser: &Browser) -> Loaded {
             const all = [page, ...performance.getEntriesByType("resource")];
             return {
                 bytes: all.reduce((sum, one) => sum + one.transferSize, 0),
-                requests: all.length,
+                elsewhere: all.filter((one) => !one.name.startsWith(location.origin)).length,
                 firstByte: page.responseStart - page.startTime,
                 paint: painted.startTime,
             };
@@ -92,7 +92,7 @@ pub async fn loaded(browser: &Browser) -> Loaded {
     let whole = |name: &str| json_number(&timings[name]);
     Loaded {
         bytes: whole("bytes"),
-        requests: whole("requests"),
+        elsewhere: whole("elsewhere"),
         first_byte_ms: whole("firstByte"),
         first_contentful_paint_ms: whole("paint"),
     }

@@ -9,6 +9,7 @@ use super::error::Failure;
 use super::limit;
 use super::tell::{Keys, around};
 use super::transaction::{Query, Transaction, query};
+use crate::StoreError;
 use crate::changes::{
     AccountWrite, AppEventWrite, AttemptFinish, AttemptResolution, Concerned, LinkWrite, Writes,
     app_events, concerned,
@@ -49,7 +50,10 @@ async fn write_and_look(
     let queries: Vec<Query<'_>> = before.chain(rows.queries()).chain(keys.after()).collect();
     let answers = tx.execute_all(&queries).await?;
     let (Some(owners), [.., cases, states, now]) = (answers.first(), answers.as_slice()) else {
-        return Ok(Vec::new());
+        // Committed like this, the change would never be told of.
+        return Err(Failure::Store(StoreError::Refused(
+            "PostgreSQL left out answers to what a change concerns".to_owned(),
+        )));
     };
     let (around, now) = (around(owners, cases, states)?, tx.now(now)?);
     Ok(app_events(writes, &around, &tx.rules().app, now))
