@@ -69,7 +69,13 @@ pub struct Proof {
     pub way: Way,
     /// The message somebody came by or that was about to be sent, if one was.
     pub notification_id: Option<NotificationId>,
+    /// When Cobalt was asked, by the store's clock ([`WayBack::now`]).
+    pub asked_at: Timestamp,
 }
+
+/// How long Cobalt's answer proves anything. News of a break that came in after it may wait to be
+/// applied, and would count as old once the case is closed at a later moment.
+pub const PROOF_HOLDS: Duration = Duration::from_secs(30);
 
 /// What a proof did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +84,8 @@ pub enum Proven {
     Closed(Box<Case>),
     /// The account was said to be broken while Cobalt was asked: nothing was changed.
     Overtaken,
+    /// Cobalt was asked longer than [`PROOF_HOLDS`] ago: nothing was changed, ask again.
+    TooOld,
     /// The case had ended, or there is none.
     NotOpen,
 }

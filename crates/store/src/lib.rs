@@ -43,8 +43,8 @@ pub use audit::{
 };
 pub use clock::Clock;
 pub use coming_back::{
-    AccountAtHand, ComingBackStore, Door, MINTS_COUNTED_OVER, Proof, Proven, Renewal, Renewed,
-    WayBack,
+    AccountAtHand, ComingBackStore, Door, MINTS_COUNTED_OVER, PROOF_HOLDS, Proof, Proven, Renewal,
+    Renewed, WayBack,
 };
 pub use deliver::{
     Begin, BeginRequest, DeliveryStore, FinishRequest, Finished, LookUpRequest, OpenAttempt,

@@ -7,6 +7,7 @@ use relink_cobalt::{CobaltError, Probe};
 use relink_core::case::{Case, CloseReason};
 use relink_core::id::{CaseId, NotificationId};
 use relink_core::masked::Secret;
+use relink_core::probe::shows_anything;
 use relink_core::time::since;
 use relink_core::visit::{MINTS_PER_HOUR, Visit, VisitStep, Visitor, Way};
 use relink_store::{Proof, Proven, StoreError, WayBack};
@@ -123,6 +124,11 @@ pub(crate) async fn done(
         return Ok(standing);
     }
     note(shared, case.id, &[came.step(VisitStep::Done)]).await?;
+    // An account that is only warned about has worked all the time, so its answer proves nothing: a
+    // person's word ends such a case, and a program's does not.
+    if !shows_anything(case) && came.visitor != Visitor::Person {
+        return Ok(Standing::NotKnown);
+    }
     match ask(shared, way_back).await {
         Probe::Healthy => prove(shared, way_back, came).await,
         Probe::LoginRequired => {
@@ -166,6 +172,7 @@ async fn prove(shared: &Shared, way_back: &WayBack, came: Came) -> Result<Standi
         signals: way_back.case.signals,
         way: came.way,
         notification_id: came.notification_id,
+        asked_at: way_back.now,
     };
     match shared.store.close_proven(&proof).await? {
         Proven::Closed(case) => {
@@ -176,7 +183,7 @@ async fn prove(shared: &Shared, way_back: &WayBack, came: Came) -> Result<Standi
             }
             Ok(Standing::Works)
         }
-        Proven::Overtaken => Ok(Standing::NotKnown),
+        Proven::Overtaken | Proven::TooOld => Ok(Standing::NotKnown),
         // Somebody else was quicker; how it ended is on the page that is loaded next.
         Proven::NotOpen => Ok(Standing::Works),
     }

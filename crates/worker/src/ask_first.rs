@@ -57,12 +57,18 @@ impl Courier {
                     signals: way_back.case.signals,
                     way: Way::BeforeSend,
                     notification_id: Some(id),
+                    asked_at: way_back.now,
                 };
                 let close = || self.store.close_proven(&proof);
                 let proven = patiently("close a case that is proven", &until, close).await?;
                 self.metrics.proven(&proven);
-                // Overtaken by news of a break, it is broken; closed, the gate says so.
-                Ok(Next::Gate)
+                match proven {
+                    // Overtaken by news of a break, it is broken; closed, the gate says so.
+                    Proven::Closed(_) | Proven::Overtaken | Proven::NotOpen => Ok(Next::Gate),
+                    // The store took so long that the answer is none any more: the row brings the
+                    // message back within minutes, and Cobalt is asked again.
+                    Proven::TooOld => Ok(Next::Later),
+                }
             }
             Health::Unknown => {
                 let request = PutOffRequest {

@@ -106,6 +106,7 @@ impl Rechecker {
                 signals: way_back.case.signals,
                 way: Way::Recheck,
                 notification_id: None,
+                asked_at: way_back.now,
             };
             self.metrics.proven(&self.store.close_proven(&proof).await?);
         }

@@ -2,10 +2,10 @@
 
 use super::{VisitWrite, Writes, close_changes};
 use crate::rows::StoredNotification;
-use crate::{Proof, Proven};
+use crate::{PROOF_HOLDS, Proof, Proven};
 use relink_core::Timestamp;
 use relink_core::case::{Case, CloseReason};
-use relink_core::time::after;
+use relink_core::time::{after, since};
 use relink_core::visit::{RECHECK_WAITS, Visit, VisitStep, Visitor};
 
 /// Records `visits` of `case`. Cobalt is asked again after a "done" that may be proven later.
@@ -36,6 +36,9 @@ pub(crate) fn proven_changes(
     };
     if case.signals != proof.signals {
         return (Proven::Overtaken, Writes::default());
+    }
+    if since(proof.asked_at, now) > PROOF_HOLDS {
+        return (Proven::TooOld, Writes::default());
     }
     let mut writes = close_changes(case, CloseReason::Repaired, notifications, now);
     let visit = Visit {

@@ -9,13 +9,14 @@ use super::promises::{Broken, promise};
 use super::transactions::Terms;
 use super::world::World;
 use crate::changes::{PutOffSnapshot, proven_changes, put_off_changes};
-use crate::{Proof, Proven, PutOff, PutOffRequest};
+use crate::{PROOF_HOLDS, Proof, Proven, PutOff, PutOffRequest};
 use fastrand::Rng;
 use relink_core::Timestamp;
 use relink_core::attempt::Reason;
 use relink_core::case::Case;
 use relink_core::id::NotificationId;
 use relink_core::notification::NonSend;
+use relink_core::time::earlier;
 use relink_core::visit::Way;
 
 impl Ledger {
@@ -72,6 +73,7 @@ impl World {
             signals: case.signals.saturating_sub(old),
             way: Way::Recheck,
             notification_id: None,
+            asked_at: earlier(self.terms.now, PROOF_HOLDS * u32::from(rng.u8(..4) == 0) * 2),
         };
         let proven = self.ledger.prove(&proof, self.terms.now)?;
         self.seen(
@@ -79,6 +81,7 @@ impl World {
             match proven {
                 Proven::Closed(_) => "closed",
                 Proven::Overtaken => "overtaken",
+                Proven::TooOld => "too old",
                 Proven::NotOpen => "not open",
             },
         );

@@ -110,7 +110,13 @@ async fn every_way_a_case_can_end_is_told(world: World) {
     assert_eq!(told_of(&world, linked).await, ["opened", "repaired"]);
 
     let proven = world.open_case("proven").await;
-    let proof = Proof { case_id: proven, signals: 1, way: Way::Link, notification_id: None };
+    let proof = Proof {
+        case_id: proven,
+        signals: 1,
+        way: Way::Link,
+        notification_id: None,
+        asked_at: world.now(),
+    };
     assert!(matches!(world.store.close_proven(&proof).await.unwrap(), Proven::Closed(_)));
     assert_eq!(told_of(&world, proven).await, ["opened", "repaired"]);
 

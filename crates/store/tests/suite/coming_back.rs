@@ -11,7 +11,9 @@ use relink_core::notification::NotificationState;
 use relink_core::seal::KeyRing;
 use relink_core::signal::SignalKind;
 use relink_core::visit::{MAX_VISITS, RECHECK_WAITS, Visit, VisitStep, Visitor, Way};
-use relink_store::{Begin, Door, MINTS_COUNTED_OVER, OpenCase, Proof, Proven, StoreError, WayBack};
+use relink_store::{
+    Begin, Door, MINTS_COUNTED_OVER, OpenCase, PROOF_HOLDS, Proof, Proven, StoreError, WayBack,
+};
 use std::time::Duration;
 
 fn visit(step: VisitStep, world: &World) -> Visit {
@@ -24,6 +26,7 @@ fn proof(way_back: &WayBack) -> Proof {
         signals: way_back.case.signals,
         way: Way::Link,
         notification_id: way_back.notification.as_ref().map(|notification| notification.id),
+        asked_at: way_back.now,
     }
 }
 
@@ -171,6 +174,22 @@ async fn a_break_heard_while_cobalt_was_asked_is_not_swallowed(world: World) {
     assert!(matches!(world.begin(id).await, Begin::Send(_)));
 }
 
+/// What was answered before the store was away says nothing of what happened meanwhile.
+async fn an_old_answer_closes_nothing(world: World) {
+    let (case, id) = world.due_email("acc").await;
+    let asked = at(&world, &Door::Notification(id)).await;
+    let broken_again = world.signal("broken again", "acc", SignalKind::LoginRequired);
+    world.advance(PROOF_HOLDS + Duration::from_millis(1));
+    assert_eq!(world.store.close_proven(&proof(&asked)).await.unwrap(), Proven::TooOld);
+    assert!(world.history(case).await.case.is_open());
+    assert_eq!(world.apply(broken_again).await.case_id, Some(case), "it is not lost");
+
+    let asked = at(&world, &Door::Notification(id)).await;
+    world.advance(PROOF_HOLDS);
+    let proven = world.store.close_proven(&proof(&asked)).await.unwrap();
+    assert!(matches!(proven, Proven::Closed(_)), "{proven:?}");
+}
+
 async fn after_done_cobalt_is_asked_again_and_then_no_more(world: World) {
     let (case, ..) = sent(&world, "acc").await;
     let claim = || async { world.store.claim_rechecks(10).await.unwrap() };
@@ -222,6 +241,7 @@ on_both!(
     nobody_can_fill_the_timeline,
     a_proof_closes_the_case_and_silences_what_is_planned,
     a_break_heard_while_cobalt_was_asked_is_not_swallowed,
+    an_old_answer_closes_nothing,
     after_done_cobalt_is_asked_again_and_then_no_more,
     rechecks_are_shared_out,
 );

@@ -138,7 +138,9 @@ pub(crate) async fn seen(
         ))
     })?;
     let visits: Vec<Visit> = steps.into_iter().map(|step| came(&asker).step(step)).collect();
-    shared.store.note_visits(way_back.case.id, &visits).await?;
+    if way_back.case.is_open() {
+        back::note(&shared, way_back.case.id, &visits).await?;
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 
