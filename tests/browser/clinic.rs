@@ -87,7 +87,7 @@ impl Clinic {
     /// A browser on the app's page, with the banner of the account's user.
     pub(crate) async fn app_in(&self, browser: &Browser) {
         let path = format!("/v1/users/{USER}/token");
-        let (status, made) = self.api.call(Method::POST, &path, None).await.expect("an answer");
+        let (status, made) = self.call(Method::POST, &path).await;
         assert_eq!(status, 200, "{made}");
         let token = made["token"].as_str().expect("a token");
         let relink = format!("http://{}", self.corner.web);
@@ -95,13 +95,22 @@ impl Clinic {
         browser.open(&self.app.origin()).await;
     }
 
-    /// The one case, whole.
-    pub(crate) async fn case(&self) -> Value {
+    /// One call of the app's API. A connection that was left idle while a browser was busy may have been
+    /// closed meanwhile, so what gets no answer is asked again.
+    pub(crate) async fn call(&self, method: Method, path: &str) -> (u16, Value) {
+        eventually(path, || self.api.call(method.clone(), path, None)).await
+    }
+
+    /// The id of the latest case.
+    pub(crate) async fn case_id(&self) -> String {
         let cases = self.api.cases().await;
-        let id = cases.first().expect("a case")["id"].as_str().unwrap().to_owned();
-        let (_, case) =
-            self.api.call(Method::GET, &format!("/v1/cases/{id}"), None).await.expect("an answer");
-        case
+        cases.first().expect("a case")["id"].as_str().unwrap().to_owned()
+    }
+
+    /// The latest case, whole.
+    pub(crate) async fn case(&self) -> Value {
+        let id = self.case_id().await;
+        self.call(Method::GET, &format!("/v1/cases/{id}")).await.1
     }
 
     /// The steps of people on the case's timeline, each with who it was.

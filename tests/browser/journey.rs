@@ -1,7 +1,7 @@
 //! The whole loop, by hand: the login breaks, a message arrives, its link is opened, Link is gone
 //! through, the probe closes the case, the banner is gone in another tab, and the app is told.
 
-use crate::clinic::{Clinic, button, enter_the_code, through_the_lightbox};
+use crate::clinic::{Clinic, button, through_the_lightbox};
 use relink_tests::{Browser, Screen, eventually};
 
 /// Whether the banner is in sight.
@@ -87,24 +87,5 @@ async fn the_whole_loop_from_the_banner() {
     browser.wait_for("the banner to be gone", &format!("return !(() => {{ {BANNER} }})()")).await;
     assert_eq!(browser.complaints().await, Vec::<String>::new());
     told_of(&clinic, "relink.case.repaired").await;
-    assert_eq!(clinic.process.stop(), Some(0));
-}
-
-/// Without any script of ours: the button is a form, Link opens in a window of its own and sends the
-/// person back.
-#[tokio::test]
-async fn the_whole_loop_without_script() {
-    let clinic = Clinic::open().await;
-    let link = clinic.breaks().await;
-    let browser = Browser::without_script(Screen::Phone).await;
-    browser.open(&link).await;
-    browser.press(&button("link")).await;
-    let page = browser.window().await;
-    browser.press("section:not([hidden]) a[data-open]").await;
-    browser.switch_to_another_than(&page).await;
-    enter_the_code(&browser).await;
-    browser.press(&button("done")).await;
-    browser.read("All done").await;
-    clinic.repaired().await;
     assert_eq!(clinic.process.stop(), Some(0));
 }

@@ -110,9 +110,8 @@ async fn the_long_way(clinic: &Clinic, album: &Album) {
 /// A link whose case an operator has ended, though the account still needs its user.
 async fn after_the_end(clinic: &Clinic, album: &Album) {
     let link = clinic.breaks().await;
-    let case = clinic.case().await;
-    let close = format!("/v1/cases/{}/close", case["id"].as_str().unwrap());
-    let (status, closed) = clinic.api.call(Method::POST, &close, None).await.unwrap();
+    let close = format!("/v1/cases/{}/close", clinic.case_id().await);
+    let (status, closed) = clinic.call(Method::POST, &close).await;
     assert!((200..300).contains(&status), "{status} {closed}");
     album.browser.open(&link).await;
     album.shows("ended", "This link has ended").await;
@@ -120,7 +119,8 @@ async fn after_the_end(clinic: &Clinic, album: &Album) {
     album.browser.press(&button("renew")).await;
     album.shows("sent", "A new link is on its way").await;
     let caught = clinic.corner.inbox.wait_for(before + 1).await;
-    let renewed = caught.last().unwrap().link().unwrap().to_owned();
+    let renewed = caught.last().unwrap();
+    let renewed = renewed.link().unwrap_or_else(|| panic!("no link in {renewed:?}")).to_owned();
     assert_ne!(renewed, link);
 
     clinic.corner.cobalt.link_behaves(LinkBehaviour::ScriptUnavailable);
@@ -152,7 +152,7 @@ async fn use_up(link: &str) {
 async fn a_warning(clinic: &Clinic, album: &Album) {
     clinic.corner.cobalt.repair_login(ACCOUNT);
     let path = format!("/v1/accounts/{ACCOUNT}/relinked");
-    clinic.api.call(Method::POST, &path, None).await.unwrap();
+    clinic.call(Method::POST, &path).await;
     let before = clinic.corner.inbox.all().len();
     let kind = "access_token.password_change_warning";
     assert_eq!(clinic.corner.cobalt.post_event(ACCOUNT, kind).await.status, Some(202));

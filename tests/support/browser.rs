@@ -166,28 +166,9 @@ impl Browser {
         tab
     }
 
-    /// All windows and tabs.
-    pub async fn windows(&self) -> Vec<WindowHandle> {
-        self.client.windows().await.unwrap()
-    }
-
     /// Goes there.
     pub async fn switch_to(&self, window: &WindowHandle) {
         self.client.switch_to_window(window.clone()).await.unwrap();
-    }
-
-    /// Goes to another window than `this`, once there is one.
-    pub async fn switch_to_another_than(&self, this: &WindowHandle) {
-        let other = within(PATIENCE, "another window", || async {
-            self.windows().await.into_iter().find(|window| window != this)
-        })
-        .await;
-        self.switch_to(&other).await;
-    }
-
-    /// Closes the window of the moment.
-    pub async fn close_window(&self) {
-        self.client.close_window().await.unwrap();
     }
 
     /// A picture of what is in sight.
