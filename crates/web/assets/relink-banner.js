@@ -192,7 +192,11 @@
       const listen = async (stop) => {
         for (let wait = 1e3; !stop.aborted; wait = Math.min(wait * 2, 6e4)) {
           // What goes wrong is the network's affair: it is tried again.
-          if (await stream(stop).catch(() => {})) wait = 1e3;
+          if (await stream(stop).catch(() => {})) {
+            wait = 1e3;
+            // A stream ends with its token: go on with a new one, where there is one to ask for.
+            token = null;
+          }
           if (!stop.aborted) await pause(wait * (0.5 + Math.random()), stop);
         }
       };
@@ -209,6 +213,7 @@
         if (inLink && left !== document.hidden && (left || document.hidden)) {
           left = document.hidden;
           seen(inLink, left ? "left" : "came_back");
+          if (!left) inLink = null;
         }
         this.#changed();
       };

@@ -107,6 +107,8 @@ pub(crate) enum Standing {
     NotKnown,
     /// The case ended otherwise.
     Ended,
+    /// Cobalt was asked about this case very often just now: nothing was recorded.
+    TooOften,
 }
 
 /// Takes somebody's word that Link has ended well, and asks Cobalt for the proof. One call to
@@ -122,6 +124,9 @@ pub(crate) async fn done(
     let case = &way_back.case;
     if let Some(standing) = ended(case) {
         return Ok(standing);
+    }
+    if !shared.pages.may_ask(case.id) {
+        return Ok(Standing::TooOften);
     }
     note(shared, case.id, &[came.step(VisitStep::Done)]).await?;
     // An account that is only warned about has worked all the time, so its answer proves nothing: a

@@ -100,7 +100,8 @@ pub(crate) async fn done(
     let standing = match back::done(&shared, &way_back, came(&asker)).await? {
         Standing::Works => "works",
         Standing::StillBroken => "still_broken",
-        Standing::NotKnown => "not_known",
+        // What was said before is asked about again by workers.
+        Standing::NotKnown | Standing::TooOften => "not_known",
         Standing::Ended => "ended",
     };
     Ok(Json(StandingView { standing }))

@@ -26,7 +26,9 @@ impl Pages {
         state: State,
     ) -> Response {
         if asked.wants_json() || state == State::Unknown {
-            return self.turn_away(asked, state);
+            let mut response = self.turn_away(asked, state);
+            self.forget_ticket(asked, state, &mut response);
+            return response;
         }
         let language = asked.language(entered.locale.as_deref());
         let whom = entered.whom.as_deref();

@@ -9,7 +9,6 @@ use crate::router::Shared;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use std::time::Instant;
 
 /// Takes the claim and answers how the account stands.
 pub(crate) async fn done(State(shared): State<Shared>, asked: Asked, body: Body) -> Response {
@@ -26,9 +25,6 @@ pub(crate) async fn done(State(shared): State<Shared>, asked: Asked, body: Body)
     let case = &entered.way_back.case;
     if !case.is_open() {
         return answer(standing(&entered.way_back, None, true));
-    }
-    if pages.questions.take(case.id, Instant::now()).is_err() {
-        return answer(PageState::TooOften);
     }
     let came = entered.came(&asked, said.as_ref());
     match back::done(&shared, &entered.way_back, came).await {

@@ -43,7 +43,7 @@ use look::Look;
 use relink_config::Config;
 use relink_core::id::CaseId;
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use template::Templates;
 use ticket::Tickets;
 
@@ -94,5 +94,10 @@ impl Pages {
             guesses: Buckets::new(GUESSES.0, GUESSES.1, REMEMBERED),
             questions: Buckets::new(QUESTIONS.0, QUESTIONS.1, REMEMBERED),
         }
+    }
+    /// Whether Cobalt may be asked about this case once more, which counts as having asked. One limit for
+    /// every way somebody can make Relink ask.
+    pub(crate) fn may_ask(&self, case: CaseId) -> bool {
+        self.questions.take(case, Instant::now()).is_ok()
     }
 }

@@ -13,7 +13,6 @@ use axum::response::Response;
 use relink_cobalt::Probe;
 use relink_core::signal::SignalKind;
 use relink_store::{Renewal, Renewed};
-use std::time::Instant;
 
 /// Plans the new link, unless the account works.
 pub(crate) async fn renew(State(shared): State<Shared>, asked: Asked, body: Body) -> Response {
@@ -31,7 +30,7 @@ pub(crate) async fn renew(State(shared): State<Shared>, asked: Asked, body: Body
     if state != PageState::Ended {
         return answer(state);
     }
-    if pages.questions.take(entered.way_back.case.id, Instant::now()).is_err() {
+    if !pages.may_ask(entered.way_back.case.id) {
         return answer(PageState::TooOften);
     }
     let Some(kind) = what_is_wrong(&shared, &entered).await else {

@@ -213,6 +213,7 @@ pub(crate) fn after_done(standing: Standing) -> State {
         Standing::StillBroken => State::StillBroken,
         Standing::NotKnown => State::Checking,
         Standing::Ended => State::Ended,
+        Standing::TooOften => State::TooOften,
     }
 }
 

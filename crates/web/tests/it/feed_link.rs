@@ -96,3 +96,23 @@ async fn a_cobalt_that_makes_no_token_is_named_and_too_many_tokens_are_not_made(
     assert_eq!(reply.header("retry-after"), "600");
     assert_eq!(mood.minted.load(Ordering::SeqCst), MINTS_PER_HOUR);
 }
+
+#[tokio::test]
+async fn saying_done_again_and_again_asks_cobalt_no_more_than_the_page_may() {
+    let (world, mood) = world().await;
+    let case = world.open_case("clinic_1").await.to_string();
+    mood.broken.store(true, Ordering::SeqCst);
+    let mut asked = 0;
+    for _ in 0..60 {
+        let reply = act(&world, &case, "done").await;
+        match reply.json()["standing"].as_str() {
+            Some("still_broken") => asked += 1,
+            Some("not_known") => {}
+            _ => panic!("{reply:?}"),
+        }
+    }
+    // Twenty at once, and one more every ten seconds that this took.
+    assert!((20..40).contains(&asked), "{asked}");
+    let steps: Vec<VisitStep> = world.came(&case).await.into_iter().map(|visit| visit.0).collect();
+    assert_eq!(steps.iter().filter(|step| **step == VisitStep::Done).count(), asked);
+}
